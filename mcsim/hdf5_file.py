@@ -1,0 +1,129 @@
+"""Writing an HDF5 file whole or not at all, and refusing to read a wrong one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import h5py
+
+from mcsim.invalid_input import InvalidInput
+
+
+def created_by() -> str:
+    """Name and version of the program, as written to every file."""
+    try:
+        return f"seedmc {version('seedmc')}"
+    except PackageNotFoundError:
+        return "seedmc (not installed)"
+
+
+@contextmanager
+def create(
+    path: str | Path, filetype: str, format_version: str, attributes: Mapping[str, object]
+) -> Iterator[h5py.File]:
+    """Write an HDF5 file under a temporary name and rename it when it is complete.
+
+    Parameters
+    ----------
+    path : path
+        Final name; an existing file is replaced in one step.
+    filetype : str
+        Root attribute ``filetype``.
+    format_version : str
+        ``major.minor``; readers refuse another major version.
+    attributes : mapping
+        Further root attributes.
+
+    Yields
+    ------
+    h5py.File
+        Open for writing. If the block raises, nothing appears under `path`.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.h5"
+    >>> with create(path, "example", "1.0", {}) as file:
+    ...     file["n"] = 3
+    >>> with open_checked(path, "example", 1) as file:
+    ...     int(file["n"][()])
+    3
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    try:
+        # track_times off: the same content gives the same bytes whenever it is written.
+        with h5py.File(temporary, "w", track_order=True) as file:
+            file.attrs["filetype"] = filetype
+            file.attrs["format_version"] = format_version
+            file.attrs["created_by"] = created_by()
+            for name, value in attributes.items():
+                file.attrs[name] = value
+            yield file
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def open_checked(path: str | Path, filetype: str, major: int) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading after checking what it is.
+
+    Parameters
+    ----------
+    path : path
+        File to read.
+    filetype : str
+        Expected root attribute ``filetype``.
+    major : int
+        Expected major part of ``format_version``.
+
+    Yields
+    ------
+    h5py.File
+        Open for reading.
+
+    Raises
+    ------
+    InvalidInput
+        The file is missing, truncated, not HDF5, of another type or of another major version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidInput(f"file is {path}, expected an existing {filetype} file. Check the name.")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as reason:
+        raise InvalidInput(
+            f"file {path} is not readable as HDF5, expected a complete {filetype} file "
+            f"({str(reason).splitlines()[0]}). Make it again or restore it from a copy."
+        ) from reason
+    with file:
+        found = str(file.attrs.get("filetype", "missing"))
+        if found != filetype:
+            raise InvalidInput(
+                f"filetype of {path} is {found!r}, expected {filetype!r}. Give the right kind of file."
+            )
+        found = str(file.attrs.get("format_version", "missing"))
+        if found.split(".")[0] != str(major):
+            raise InvalidInput(
+                f"format_version of {path} is {found}, expected {major}.x (another major version has "
+                f"another layout). Make the file again with this version of seedmc."
+            )
+        try:
+            yield file
+        except (OSError, KeyError) as reason:
+            raise InvalidInput(
+                f"file {path} is incomplete, expected a complete {filetype} file ({reason}). Make it again."
+            ) from reason

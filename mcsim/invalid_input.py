@@ -1,0 +1,5 @@
+"""What is raised when the caller's input cannot be used."""
+
+
+class InvalidInput(ValueError):
+    """Input that cannot be used; the message says what it is, what was expected and what to do."""

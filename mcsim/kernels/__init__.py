@@ -1,0 +1,1 @@
+"""Numba kernels of the photon transport: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""TG-43 dose formalism for brachytherapy seeds in water."""

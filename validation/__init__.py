@@ -1,0 +1,1 @@
+"""The patient case, what changes it, and how two doses are judged."""

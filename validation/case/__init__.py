@@ -1,0 +1,1 @@
+"""The patient case: images, structures, seeds and prescription."""

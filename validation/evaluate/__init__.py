@@ -1,0 +1,1 @@
+"""How a dose, or two doses, are judged."""
