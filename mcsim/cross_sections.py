@@ -1,0 +1,202 @@
+"""Cross sections, form factors and K fluorescence of the elements, 1-40 keV, from the packaged table."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import as_file, files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsim import hdf5_file
+from mcsim.invalid_input import InvalidInput
+
+FloatArray = NDArray[np.float64]
+
+ENERGY_MIN_KEV = 1.0
+ENERGY_MAX_KEV = 40.0
+
+SYMBOLS = (
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
+    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb "
+    "Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi"
+).split()
+
+# Standard atomic weights (IUPAC 2021 abridged, doi:10.1515/pac-2019-0603), g/mol, in the order of SYMBOLS.
+ATOMIC_WEIGHTS = tuple(
+    float(w)
+    for w in (
+        "1.008 4.0026 6.94 9.0122 10.81 12.011 14.007 15.999 18.998 20.180 22.990 24.305 26.982 28.085 30.974 "
+        "32.06 35.45 39.95 39.098 40.078 44.956 47.867 50.942 51.996 54.938 55.845 58.933 58.693 63.546 65.38 "
+        "69.723 72.630 74.922 78.971 79.904 83.798 85.468 87.62 88.906 91.224 92.906 95.95 97.0 101.07 102.91 "
+        "106.42 107.87 112.41 114.82 118.71 121.76 127.60 126.90 131.29 132.91 137.33 138.91 140.12 140.91 "
+        "144.24 145.0 150.36 151.96 157.25 158.93 162.50 164.93 167.26 168.93 173.05 174.97 178.49 180.95 "
+        "183.84 186.21 190.23 192.22 195.08 196.97 200.59 204.38 207.2 208.98"
+    ).split()
+)
+
+
+@dataclass(frozen=True)
+class ElementTable:
+    """Tabulated photon data of one element.
+
+    Attributes
+    ----------
+    symbol : str
+        Chemical symbol.
+    atomic_number : int
+        Z.
+    atomic_weight : float
+        Standard atomic weight, g/mol.
+    energy : ndarray, shape (n,)
+        Photon energies, keV, with a point on either side of each edge.
+    edges : ndarray, shape (k,)
+        Absorption edges inside the table, keV.
+    photoelectric, incoherent, coherent : ndarray, shape (n,)
+        Mass attenuation coefficients, cm²/g.
+    k_share : ndarray, shape (n,)
+        Share of photoelectric absorptions that leave a K vacancy.
+    momentum_transfer : ndarray, shape (m,)
+        x = sin(θ/2)/λ, 1/Å.
+    form_factor, incoherent_scattering_function : ndarray, shape (m,)
+        F(x) and S(x).
+    k_line_energy, k_line_rate : ndarray, shape (j,)
+        K fluorescence lines, keV, and their shares, summing to 1.
+    k_edge, k_yield : float
+        K edge, keV, and K fluorescence yield.
+    """
+
+    symbol: str
+    atomic_number: int
+    atomic_weight: float
+    energy: FloatArray
+    edges: FloatArray
+    photoelectric: FloatArray
+    incoherent: FloatArray
+    coherent: FloatArray
+    k_share: FloatArray
+    momentum_transfer: FloatArray
+    form_factor: FloatArray
+    incoherent_scattering_function: FloatArray
+    k_line_energy: FloatArray
+    k_line_rate: FloatArray
+    k_edge: float
+    k_yield: float
+
+    def interpolate(self, quantity: str, energy: FloatArray, side_of: FloatArray | None = None) -> FloatArray:
+        """Log-log interpolation of a tabulated quantity, never across an absorption edge.
+
+        Parameters
+        ----------
+        quantity : str
+            ``photoelectric``, ``incoherent``, ``coherent`` or ``k_share``.
+        energy : ndarray, shape (k,)
+            Photon energies, keV.
+        side_of : ndarray, shape (k,), optional
+            Energies that decide on which side of an edge to interpolate; `energy` itself by default. A table
+            with bins gives the bin centres here, so that a bin belongs to one side as a whole.
+
+        Returns
+        -------
+        ndarray, shape (k,)
+            In the unit of the quantity.
+
+        Examples
+        --------
+        >>> oxygen = element_table("O")
+        >>> round(float(oxygen.interpolate("photoelectric", np.array([28.0]))[0]), 4)
+        0.205
+        """
+        energy = np.asarray(energy, dtype=np.float64)
+        side_of = energy if side_of is None else np.asarray(side_of, dtype=np.float64)
+        values = getattr(self, quantity)
+        result = np.empty_like(energy)
+        branch_of = np.searchsorted(self.edges, side_of, side="right")
+        branch_of_node = np.searchsorted(self.edges, self.energy, side="right")
+        for branch in np.unique(branch_of):
+            nodes = branch_of_node == branch
+            here = branch_of == branch
+            result[here] = _log_log(energy[here], self.energy[nodes], values[nodes])
+        return result
+
+
+def _log_log(x: FloatArray, nodes: FloatArray, values: FloatArray) -> FloatArray:
+    """Log-log interpolation that goes on linearly (in logarithms) past the ends; zeros stay zero."""
+    if len(nodes) < 2 or not np.all(values > 0.0):
+        return np.interp(x, nodes, values) if len(nodes) else np.zeros_like(x)
+    log_nodes, log_values = np.log(nodes), np.log(values)
+    i = np.clip(np.searchsorted(nodes, x, side="right") - 1, 0, len(nodes) - 2)
+    slope = (log_values[i + 1] - log_values[i]) / (log_nodes[i + 1] - log_nodes[i])
+    return np.asarray(np.exp(log_values[i] + slope * (np.log(x) - log_nodes[i])))
+
+
+@lru_cache(maxsize=1)
+def _all_elements() -> tuple[dict[str, ElementTable], str]:
+    resource = files("mcsim.data") / "cross_sections.h5"
+    with as_file(resource) as path, hdf5_file.open_checked(path, "seedmc-cross-sections", 1) as file:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        columns = {name: file[name][()].astype(np.float64) for name in file if name != "atomic_number"}
+        offsets = {name: file[name].attrs["offsets"] for name in columns}
+        tables: dict[str, ElementTable] = {}
+        for k, Z in enumerate(file["atomic_number"][()]):
+            part = {
+                name: values[offsets[name][k] : offsets[name][k + 1]]
+                for name, values in columns.items()
+                if name != "momentum_transfer"
+            }
+            k_edge, k_yield = part.pop("k_shell")
+            symbol = SYMBOLS[Z - 1]
+            tables[symbol] = ElementTable(
+                symbol=symbol,
+                atomic_number=int(Z),
+                atomic_weight=ATOMIC_WEIGHTS[Z - 1],
+                momentum_transfer=columns["momentum_transfer"],
+                k_edge=float(k_edge),
+                k_yield=float(k_yield),
+                **part,
+            )
+    return tables, digest
+
+
+def element_table(symbol: str) -> ElementTable:
+    """Photon data of an element.
+
+    Parameters
+    ----------
+    symbol : str
+        Chemical symbol, H to Bi.
+
+    Returns
+    -------
+    ElementTable
+
+    Raises
+    ------
+    InvalidInput
+        The element is not in the table.
+
+    Examples
+    --------
+    >>> element_table("Ag").k_edge
+    25.514
+    """
+    tables, _ = _all_elements()
+    if symbol not in tables:
+        raise InvalidInput(
+            f"element is {symbol!r}, expected a chemical symbol from H to Bi "
+            f"(the cross-section table ends there). Correct the composition."
+        )
+    return tables[symbol]
+
+
+def cross_section_digest() -> str:
+    """SHA-256 of the packaged cross-section file, for settings digests.
+
+    Examples
+    --------
+    >>> len(cross_section_digest())
+    64
+    """
+    return _all_elements()[1]

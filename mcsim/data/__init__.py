@@ -1,0 +1,1 @@
+"""Tables with their sources and the scripts that build them."""

@@ -1,0 +1,35 @@
+"""The one place that wraps numba: caching, options, and a cache folder that changes with the kernels' source.
+
+Numba's own file cache looks only at the compiled function's module: after an edit of a callee in another module it
+would go on serving the old code. The cache folder is therefore named by a digest of all kernel sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numba
+import platformdirs
+
+
+def kernel_digest() -> str:
+    """SHA-256 of all kernel source files, hexadecimal."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Folder of this program's caches; ``SEEDMC_CACHE_DIR`` overrides it."""
+    return Path(os.environ.get("SEEDMC_CACHE_DIR") or platformdirs.user_cache_dir("seedmc"))
+
+
+numba.config.CACHE_DIR = str(cache_folder() / "kernels" / kernel_digest()[:16])
+
+# The scheduling of floating-point operations stays as written (no fastmath): sums are compared bit for bit.
+jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+inline = numba.njit(cache=True, nogil=True, error_model="numpy", inline="never")

@@ -1,0 +1,54 @@
+"""Replay of a phase space: a productive history of the seed, turned by a random azimuth about the seed's axis."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from mcsim.kernels._jit import jit
+from mcsim.kernels.rng import uniform
+
+
+class Emission(NamedTuple):
+    """Photons leaving a seed, grouped by history (see ``mcsim.phase_space``)."""
+
+    photons: np.ndarray  # (n, 7) float32
+    first_photon: np.ndarray  # (h + 1,) int64
+    mirror_symmetric: bool
+
+
+@jit
+def draw_history(emission, state):
+    """A productive history, its azimuth's cosine and sine, and the sign of z (mirror image)."""
+    productive = emission.first_photon.shape[0] - 1
+    history = min(int(uniform(state) * productive), productive - 1)
+    azimuth = 2.0 * math.pi * uniform(state)
+    sign = 1.0
+    if emission.mirror_symmetric and uniform(state) < 0.5:
+        sign = -1.0
+    return history, math.cos(azimuth), math.sin(azimuth), sign
+
+
+@jit
+def replayed_photon(emission, photon, cosine, sine, sign):
+    """Position, direction and energy of a photon in the seed's frame."""
+    p = emission.photons[photon]
+    x = np.float64(p[0])
+    y = np.float64(p[1])
+    u = np.float64(p[3])
+    v = np.float64(p[4])
+    w = np.float64(p[5])
+    scale = 1.0 / math.sqrt(u * u + v * v + w * w)
+    u *= scale
+    v *= scale
+    return (
+        cosine * x - sine * y,
+        sine * x + cosine * y,
+        sign * np.float64(p[2]),
+        cosine * u - sine * v,
+        sine * u + cosine * v,
+        sign * w * scale,
+        np.float64(p[6]),
+    )

@@ -1,0 +1,106 @@
+"""Media: elemental composition by mass, density, and where the figures come from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from mcsim.cross_sections import element_table
+from mcsim.invalid_input import InvalidInput
+
+# Published compositions are rounded to 0.1 %, and ten elements' rounding adds up to a few tenths of a per cent.
+FRACTION_SUM_TOLERANCE = 0.006
+
+
+@dataclass(frozen=True)
+class Material:
+    """A medium.
+
+    Attributes
+    ----------
+    name : str
+        Name in the library.
+    density : float
+        Nominal density, g/cm³.
+    fractions : dict of str to float
+        Mass fraction of each element; brought to a sum of 1 on construction.
+    source : str
+        Publication of the composition.
+
+    Raises
+    ------
+    InvalidInput
+        A fraction or the density is not positive, the sum is not 1, or an element is unknown.
+
+    Examples
+    --------
+    >>> Material("ice", 0.917, {"H": 0.1119, "O": 0.8881}, "example").density
+    0.917
+    """
+
+    name: str
+    density: float
+    fractions: dict[str, float]
+    source: str
+
+    def __post_init__(self) -> None:
+        if not self.density > 0.0:
+            raise InvalidInput(
+                f"density of {self.name} is {self.density} g/cm³, expected a positive number. Correct it."
+            )
+        for symbol, fraction in self.fractions.items():
+            element_table(symbol)
+            if not fraction > 0.0:
+                raise InvalidInput(
+                    f"mass fraction of {symbol} in {self.name} is {fraction}, expected a positive number. "
+                    f"Correct it or leave the element out."
+                )
+        total = sum(self.fractions.values())
+        if abs(total - 1.0) > FRACTION_SUM_TOLERANCE:
+            raise InvalidInput(
+                f"sum of the mass fractions of {self.name} is {total:.4f}, expected 1 within "
+                f"{FRACTION_SUM_TOLERANCE}. Complete the composition."
+            )
+        object.__setattr__(self, "fractions", {s: f / total for s, f in self.fractions.items()})
+
+
+@lru_cache(maxsize=1)
+def material_library() -> dict[str, Material]:
+    """All packaged media by name.
+
+    Examples
+    --------
+    >>> material_library()["cortical_bone"].density
+    1.92
+    """
+    text = (files("mcsim.data") / "materials.json").read_text(encoding="utf-8")
+    return {
+        name: Material(name, entry["density"], entry["fractions"], entry["source"])
+        for name, entry in json.loads(text)["materials"].items()
+    }
+
+
+def material(name: str) -> Material:
+    """One medium of the library.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+
+    Raises
+    ------
+    InvalidInput
+        No medium has this name; the known ones are listed.
+
+    Examples
+    --------
+    >>> material("water").fractions["H"]
+    0.1119
+    """
+    library = material_library()
+    if name not in library:
+        raise InvalidInput(f"medium is {name!r}, expected one of {', '.join(library)}. Use a known name.")
+    return library[name]
