@@ -1,0 +1,82 @@
+# Everything a fresh machine with Python 3.11+ and make needs. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= results/demo
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--quiet --custom-compile-command "make lock"
+SNAKE_FILES := workflow
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-slow test-all lint format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(VENV)/.run ## Monte Carlo, TG-43 and their comparison on the built-in neck case
+	$(BIN)/seedmc demo --out $(OUT)
+	@echo "The report is $(OUT)/report.html (open it in a browser)."
+
+test: $(VENV)/.dev ## the tests, without the slow ones
+	$(BIN)/python -m pytest -m "not slow" --durations=10
+
+test-slow: $(VENV)/.dev ## the slow tests alone
+	$(BIN)/python -m pytest -m slow --durations=10
+
+test-all: $(VENV)/.dev ## every test
+	$(BIN)/python -m pytest --durations=10
+
+lint: $(VENV)/.dev ## style, types, import rules, workflow rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/snakefmt --check --quiet $(SNAKE_FILES)
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/.dev ## rewrite the sources in the house style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/snakefmt --quiet $(SNAKE_FILES)
+
+# Pins that still fit are kept; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.
+lock: $(VENV)/.created ## pin the dependencies of pyproject.toml again
+	$(PIP) install "uv>=0.5"
+	$(BIN)/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		> $(VENV)/build-requires.txt
+	$(BIN)/uv pip compile $(LOCK_OPTIONS) $(LOCK_FLAGS) --no-annotate \
+		--output-file requirements.lock pyproject.toml $(VENV)/build-requires.txt
+	$(BIN)/uv pip compile $(LOCK_OPTIONS) $(LOCK_FLAGS) --no-annotate --extra dev \
+		--constraint requirements.lock \
+		--output-file requirements-dev.lock pyproject.toml $(VENV)/build-requires.txt
+
+clean: ## remove the environment and the caches (results stay)
+	rm -rf .venv build dist seedmc.egg-info .snakemake .coverage
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find mcsim tg43 validation tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. Stamps in it say what is installed, so that nothing is installed twice.
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), expected Python 3.11 or newer." \
+		"Install one and name it: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) has no ensurepip, expected a Python that can make virtual environments" \
+		"(Debian keeps this in a package of its own). Run: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) and installing the locked packages (about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/.created
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.created
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/.run
