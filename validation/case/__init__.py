@@ -1,1 +1,19 @@
 """The patient case: images, structures, seeds and prescription."""
+
+from __future__ import annotations
+
+from validation.case.built_in_cases import built_in
+from validation.case.case import Case, Prescription
+from validation.case.image import Image
+from validation.case.implant import Implant
+from validation.case.structure import Contour, Structure
+
+__all__ = [
+    "Case",
+    "Contour",
+    "Image",
+    "Implant",
+    "Prescription",
+    "Structure",
+    "built_in",
+]

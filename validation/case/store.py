@@ -1,0 +1,218 @@
+"""A case in one HDF5 file: ``seedmc-case``, laid out in docs/file_formats/case.md."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mcsim.hdf5_file import create, open_checked
+from mcsim.invalid_input import InvalidInput
+from validation.case.image import Image
+from validation.case.implant import Implant
+from validation.case.structure import Contour, Role, Structure
+
+if TYPE_CHECKING:
+    from validation.case.case import Case
+
+FILETYPE = "seedmc-case"
+FORMAT_VERSION = "1.0"
+_MAJOR = 1
+
+
+def digest(case: Case) -> str:
+    """SHA-256 (hex) of image, structures, implant and prescription; see `Case.digest`."""
+    sha = hashlib.sha256(b"seedmc-case content 1\n")
+
+    def add(label: str, values: ArrayLike | str) -> None:
+        if isinstance(values, str):
+            content = values.encode()
+        else:
+            # Adding 0 turns -0.0 into 0.0: equal values must have equal bytes.
+            array = np.ascontiguousarray(values)
+            little = array.astype(array.dtype.newbyteorder("<")) + 0
+            label = f"{label} {little.dtype.str} {little.shape}"
+            content = little.tobytes()
+        sha.update(f"{label} {len(content)}\n".encode())
+        sha.update(content)
+
+    for name in ("x", "y", "z", "hu"):
+        add(f"image {name}", getattr(case.image, name))
+    for name, structure in sorted(case.structures.items()):
+        add("structure", name)
+        add("role", structure.role)
+        add("slice_thickness", np.float64(structure.slice_thickness))
+        for contour in structure.contours:
+            add("z", np.float64(contour.z))
+            add("points", contour.points)
+    implant = case.implant
+    add("model", implant.model)
+    for name in ("positions", "axes", "air_kerma_strengths", "needles"):
+        add(name, getattr(implant, name))
+    add("half_life_d", np.float64(implant.half_life_d))
+    add("dose_gy", np.float64(case.prescription.dose_gy))
+    add("target", case.prescription.target)
+    return sha.hexdigest()
+
+
+def _dataset(
+    group: h5py.Group,
+    name: str,
+    values: ArrayLike,
+    units: str,
+    description: str,
+    *,
+    dims: tuple[str, ...] = (),
+    compress: bool = False,
+) -> None:
+    """Write one dataset with its unit, meaning and named dimensions."""
+    options = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if compress else {}
+    dataset = group.create_dataset(name, data=values, **options)
+    dataset.attrs["units"] = units
+    dataset.attrs["description"] = description
+    if dims == (name,):
+        dataset.make_scale(name)
+        return
+    for axis, dim in enumerate(dims):
+        dataset.dims[axis].attach_scale(group[dim])
+        dataset.dims[axis].label = dim
+
+
+def _frame_axis(group: h5py.Group) -> None:
+    names = np.array(["x", "y", "z"], dtype=h5py.string_dtype())
+    _dataset(
+        group, "axis", names, "1", "patient axis, LPS (to the left, posterior, superior)", dims=("axis",)
+    )
+
+
+def _write_image(group: h5py.Group, image: Image) -> None:
+    for name, direction in (("x", "left"), ("y", "posterior"), ("z", "superior")):
+        _dataset(
+            group, name, getattr(image, name), "cm", f"voxel centre, positive to {direction}", dims=(name,)
+        )
+    _dataset(group, "hu", image.hu, "HU", "CT number", dims=("x", "y", "z"), compress=True)
+
+
+def _write_structure(group: h5py.Group, structure: Structure) -> None:
+    group.attrs["name"] = structure.name
+    group.attrs["role"] = structure.role
+    counts = np.array([len(contour.points) for contour in structure.contours])
+    _dataset(group, "contour", np.arange(len(counts)), "1", "contour index", dims=("contour",))
+    _dataset(
+        group, "point", np.arange(counts.sum()), "1", "corner index, contour after contour", dims=("point",)
+    )
+    names = np.array(["x", "y"], dtype=h5py.string_dtype())
+    _dataset(group, "axis", names, "1", "patient axis in the contour plane, LPS", dims=("axis",))
+    _dataset(
+        group, "contour_z", [c.z for c in structure.contours], "cm", "plane of the contour", dims=("contour",)
+    )
+    _dataset(
+        group,
+        "first_point",
+        np.concatenate(([0], np.cumsum(counts)[:-1])),
+        "1",
+        "index of the first corner of the contour; it ends before the first corner of the next",
+        dims=("contour",),
+    )
+    points = np.concatenate([c.points for c in structure.contours])
+    _dataset(
+        group, "points", points, "cm", "corners of the closed contours", dims=("point", "axis"), compress=True
+    )
+    _dataset(
+        group,
+        "slice_thickness",
+        structure.slice_thickness,
+        "cm",
+        "thickness of the slab a contour stands for",
+    )
+
+
+def _write_implant(group: h5py.Group, implant: Implant) -> None:
+    group.attrs["model"] = implant.model
+    _dataset(group, "seed", np.arange(1, len(implant) + 1), "1", "seed number, from 1", dims=("seed",))
+    _frame_axis(group)
+    _dataset(group, "positions", implant.positions, "cm", "centre of the seed", dims=("seed", "axis"))
+    _dataset(
+        group, "axes", implant.axes, "1", "unit direction of the long axis of the seed", dims=("seed", "axis")
+    )
+    _dataset(
+        group,
+        "air_kerma_strengths",
+        implant.air_kerma_strengths,
+        "cGy cm2 h-1",
+        "air-kerma strength at the time of implantation (1 cGy cm2 h-1 = 1 U)",
+        dims=("seed",),
+    )
+    _dataset(group, "needles", implant.needles, "1", "needle of the seed, -1 if unknown", dims=("seed",))
+    _dataset(group, "half_life_d", implant.half_life_d, "d", "half-life of the radionuclide")
+
+
+def write(case: Case, path: str | Path) -> None:
+    """Write a case file; see `Case.write`."""
+    attributes = {"name": case.name, "case_digest": digest(case)}
+    with create(path, FILETYPE, FORMAT_VERSION, attributes) as file:
+        _write_image(file.create_group("image"), case.image)
+        structures = file.create_group("structures", track_order=True)
+        for number, structure in enumerate(case.structures.values(), start=1):
+            _write_structure(structures.create_group(f"{number:04d}"), structure)
+        _write_implant(file.create_group("implant"), case.implant)
+        prescription = file.create_group("prescription")
+        prescription.attrs["target"] = case.prescription.target
+        _dataset(prescription, "dose_gy", case.prescription.dose_gy, "Gy", "prescribed dose to full decay")
+        provenance = file.create_group("provenance")
+        for key, value in case.provenance.items():
+            provenance.attrs[key] = value
+
+
+def _read_structure(group: h5py.Group) -> Structure:
+    first = np.append(group["first_point"][()], len(group["point"]))
+    points: NDArray[np.float64] = group["points"][()]
+    if (np.diff(first) <= 0).any() or first[0] != 0 or len(points) != first[-1]:
+        raise InvalidInput(
+            f"first_point of structure {group.attrs['name']} is not ascending from 0 to {len(points)}, "
+            f"expected the start of each contour (the file was changed). Make the case file again."
+        )
+    contours = tuple(
+        Contour(float(z), points[start:stop])
+        for z, start, stop in zip(group["contour_z"][()], first[:-1], first[1:], strict=True)
+    )
+    role = cast(Role, str(group.attrs["role"]))
+    return Structure(str(group.attrs["name"]), role, contours, float(group["slice_thickness"][()]))
+
+
+def read(path: str | Path) -> Case:
+    """Read a case file; see `Case.read`."""
+    from validation.case.case import Case, Prescription
+
+    with open_checked(path, FILETYPE, _MAJOR) as file:
+        image = Image(*(file["image"][name][()] for name in ("hu", "x", "y", "z")))
+        structures = [_read_structure(group) for group in file["structures"].values()]
+        group = file["implant"]
+        implant = Implant(
+            str(group.attrs["model"]),
+            group["positions"][()],
+            group["axes"][()],
+            group["air_kerma_strengths"][()],
+            float(group["half_life_d"][()]),
+            group["needles"][()],
+        )
+        group = file["prescription"]
+        case = Case(
+            str(file.attrs["name"]),
+            image,
+            {structure.name: structure for structure in structures},
+            implant,
+            Prescription(float(group["dose_gy"][()]), str(group.attrs["target"])),
+            {key: str(value) for key, value in file["provenance"].attrs.items()},
+        )
+        stored = str(file.attrs["case_digest"])
+    if case.digest() != stored:
+        raise InvalidInput(
+            f"case_digest of {path} is {stored[:12]}, expected {case.digest()[:12]} (the content was changed "
+            f"after it was written). Make the case file again."
+        )
+    return case
