@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mcsim.invalid_input import InvalidInput
+from validation.case.image import uniform_spacing
 
 # A volume asked for as a percentage of the whole is compared with a running sum of up to about 1e6 volumes;
 # both carry rounding of about 1e-13 of the whole, and 90 % must not miss by one voxel because of it.
@@ -122,8 +123,9 @@ def part_volumes(
     >>> round(float(volumes.sum()), 6)
     0.004
     """
-    spacing = [_spacing(name, axis) for name, axis in (("x", x), ("y", y), ("z", z))]
-    shape = tuple(np.size(axis) for axis in (x, y, z))
+    axes = [np.asarray(axis, dtype=float) for axis in (x, y, z)]
+    spacing = [uniform_spacing(axis, f"dose grid {name}") for name, axis in zip("xyz", axes, strict=True)]
+    shape = tuple(axis.size for axis in axes)
     fractions = []
     for name, given in (("structure fraction", structure_fraction), ("tissue fraction", tissue_fraction)):
         fraction = np.asarray(given, dtype=float)
@@ -198,20 +200,3 @@ def dose_volume_histogram(dose: ArrayLike, volume: ArrayLike) -> Dvh:
         )
     order = np.argsort(-doses, kind="stable")
     return Dvh(doses[order], np.cumsum(volumes[order]))
-
-
-def _spacing(name: str, coordinates: ArrayLike) -> float:
-    centres = np.asarray(coordinates, dtype=float)
-    if centres.ndim != 1 or centres.size < 2:
-        raise InvalidInput(
-            f"number of {name} coordinates is {centres.size}, expected at least 2 (the voxel size is their "
-            f"spacing). Use a larger grid."
-        )
-    steps = np.diff(centres)
-    # 1e-3 of a voxel is far below any contour's accuracy and above the rounding of DICOM decimal strings.
-    if not (steps > 0).all() or np.ptp(steps) > 1e-3 * steps.mean():
-        raise InvalidInput(
-            f"spacing of the {name} coordinates is {steps.min():g} … {steps.max():g} cm, expected one "
-            f"positive value (voxels of equal size). Put the dose on an even grid."
-        )
-    return float(steps.mean())
