@@ -34,8 +34,6 @@ def snakemake(tmp_path: Path) -> Snakemake:
         # The rules call `seedmc` by name: the one installed beside this Python.
         environment = dict(os.environ)
         environment["PATH"] = sysconfig.get_path("scripts") + os.pathsep + environment["PATH"]
-        # A cache of Snakemake's own sources belongs to the test as well.
-        environment["XDG_CACHE_HOME"] = str(folder / "cache")
         return subprocess.run(
             command, capture_output=True, text=True, cwd=folder, env=environment, check=False
         )
