@@ -59,11 +59,11 @@ def uniform_spacing(coordinates: NDArray[np.float64], what: str) -> float:
         )
     uneven = np.abs(steps - spacing) > _UNIFORM * spacing
     if uneven.any():
-        first = int(np.flatnonzero(uneven)[0])
+        usual = float(np.median(steps))
+        worst = int(np.argmax(np.abs(steps - usual)))
         raise InvalidInput(
-            f"{what}[{first + 1}] - {what}[{first}] is {steps[first]:g} cm, expected {spacing:g} cm as "
-            f"elsewhere ({int(uneven.sum())} of {steps.size} steps differ; the grid must be uniform). "
-            f"Resample the image."
+            f"{what}[{worst + 1}] - {what}[{worst}] is {steps[worst]:g} cm, expected {usual:g} cm as "
+            f"elsewhere (the grid must be uniform). Resample the image."
         )
     return spacing
 
