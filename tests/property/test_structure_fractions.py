@@ -95,6 +95,24 @@ def test_rectangles_aligned_with_the_grid_are_exact_in_x_and_z(x, y, step):
     assert np.abs(fractions[:, [0, 1, 3, 4]]).max() == 0
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    corners=st.lists(
+        st.tuples(st.floats(-0.9, 0.9), st.floats(-0.9, 0.9)), min_size=3, max_size=8, unique=True
+    ),
+    axis=st.integers(0, 1),
+)
+def test_a_mirrored_structure_has_mirrored_fractions(corners, axis):
+    points = np.array(corners) + (0.00123, 0.00077)  # no corner lies on a scan line or a voxel edge by intent
+    axes = grid(0.1)
+    here = structure_fractions(Structure("A", "other", [Contour(0.0, points)], 0.2), *axes)
+    mirror = np.ones(2)
+    mirror[axis] = -1
+    there = structure_fractions(Structure("A", "other", [Contour(0.0, points * mirror)], 0.2), *axes)
+    # The scan lines lie symmetrically, so only rounding is left.
+    np.testing.assert_allclose(np.flip(there, axis), here, atol=1e-9)
+
+
 def test_an_annulus_counts_even_odd_whatever_the_sense_of_rotation():
     outer, inner = circle(0.6), circle(0.35)
     axes = grid(0.1)
