@@ -7,7 +7,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	--quiet --custom-compile-command "make lock"
-SNAKE_FILES := workflow
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-slow test-all lint format lock clean
@@ -33,13 +32,13 @@ lint: $(VENV)/.dev ## style, types, import rules, workflow rules
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/snakefmt --check --quiet $(SNAKE_FILES)
+	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
 
 format: $(VENV)/.dev ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/snakefmt --quiet $(SNAKE_FILES)
+	$(BIN)/snakefmt workflow
 
 # Pins that still fit are kept; `make lock LOCK_FLAGS=--upgrade` takes the newest of everything.
 lock: $(VENV)/.created ## pin the dependencies of pyproject.toml again
@@ -72,11 +71,11 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/.created
-	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --require-hashes --use-pep517 --requirement requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.created
-	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --require-hashes --use-pep517 --requirement requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.run

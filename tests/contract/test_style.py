@@ -80,7 +80,7 @@ def machine_traces(text: str) -> list[str]:
 @pytest.mark.parametrize("root", ["home", "root", "data", "opt", "Users", "mnt"])
 @pytest.mark.parametrize("before", ["", " ", '"', "= ", "(", "file://"])
 def test_machine_paths_are_recognised(root: str, before: str) -> None:
-    assert machine_traces(before + "/" + root + "/someone/project")
+    assert machine_traces(before + "/".join(["", root, "someone", "project"]))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_machine_paths_are_recognised(root: str, before: str) -> None:
         ("PIP_INDEX_", "URL=https", "://packages.example.org/x"),
         ("see https", "://packages.example.org/", "simple/numpy"),
         ("C:", "\\Users", "\\someone"),
-        ("~", "/project/case.h5"),
+        ("~/", "project/case.h5"),
     ],
 )
 def test_addresses_are_recognised(parts: tuple[str, ...]) -> None:
