@@ -1,0 +1,69 @@
+"""The page docs/file_formats/comparison.md says what a written file holds, no more and no less."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import h5py
+import pytest
+import xarray as xr
+
+from validation.studies.compare import FILETYPE, FORMAT_VERSION, Comparison
+
+PAGE = Path(__file__).parents[2] / "docs" / "file_formats" / "comparison.md"
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """Cells of the table below a heading, without its two head lines."""
+    section = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.M)
+    text = next(part for part in section if part.startswith(heading))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+@pytest.fixture(scope="module")
+def written(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("comparison") / "comparison.h5"
+    comparison.write(path)
+    return path
+
+
+def test_every_dataset_is_on_the_page(written: Path) -> None:
+    documented = {row[0]: (row[1], row[2]) for row in _rows("Datasets")}
+    with h5py.File(written) as file:
+        found = {}
+        for name, dataset in file.items():
+            dims = [dim.label for dim in dataset.dims]
+            if dataset.is_scale:
+                dims = [name]
+            found[name] = (", ".join(dims), str(dataset.attrs["units"]))
+            assert dataset.attrs["description"]
+    assert found == documented
+
+
+def test_every_attribute_is_on_the_page(written: Path) -> None:
+    rows = _rows("Root attributes")
+    required = {row[0] for row in rows if row[1] == "always"}
+    known = {row[0] for row in rows}
+    with h5py.File(written) as file:
+        found = set(file.attrs)
+    assert required <= found
+    assert found <= known
+
+
+def test_the_page_names_the_type_and_version(written: Path) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert f"`{FILETYPE}`" in text
+    assert f"`{FORMAT_VERSION}`" in text
+    with h5py.File(written) as file:
+        assert (file.attrs["filetype"], file.attrs["format_version"]) == (FILETYPE, FORMAT_VERSION)
+
+
+def test_xarray_reads_the_file_with_named_axes(written: Path) -> None:
+    with xr.open_dataset(written, engine="h5netcdf") as data:
+        assert data.dose_monte_carlo.dims == ("x", "y", "z")
+        assert data.structure_fraction.dtype == "float32"
+        value = data.index_value.sel(structure="GTV", index="D90", engine="tg43")
+        assert float(value) > 0
+        assert data.dose_tg43.attrs["units"] == "Gy"
