@@ -20,7 +20,7 @@ WRAPPER_MAY_IMPORT = {"mcsim.kernels._jit": {"platformdirs"}}
 
 
 def test_kernels_import_numpy_and_numba_only() -> None:
-    graph = grimp.build_graph("mcsim", include_external_packages=True)
+    graph = grimp.build_graph("mcsim", include_external_packages=True, cache_dir=None)
     kernels = {"mcsim.kernels", *graph.find_descendants("mcsim.kernels")}
     for kernel in sorted(kernels):
         outside = graph.find_modules_directly_imported_by(kernel) - kernels
