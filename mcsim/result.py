@@ -1,0 +1,349 @@
+"""What a simulation stores: exact sums over batches, and the dose derived from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsim import hdf5_file
+from mcsim.invalid_input import InvalidInput
+from mcsim.kernels.exact_sum import QUANTUM, add_batch, add_sums
+from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY
+
+FloatArray = NDArray[np.float64]
+
+FILETYPE, FORMAT_VERSION = "seedmc-monte-carlo", "1.0"
+GROUPS = 20
+BALANCE_QUANTUM_KEV = 2.0**-16
+BALANCE_TERMS = ("emitted", "stayed in tissue", "stayed in seeds", "below cut-off", "left the phantom")
+MINIMUM_BATCHES = 2
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From sums to dose.
+
+    Attributes
+    ----------
+    histories_per_batch_and_seed : float
+        Emitted photons (productive or not) of every seed in one batch.
+    air_kerma_strength_per_history : float
+        Gy cm² per emitted photon of one seed.
+    air_kerma_strength_per_history_std_dev : float
+        Its type A standard uncertainty, common to all voxels and not part of the voxels' own.
+    mean_air_kerma_strength : float
+        Mean strength of the seeds, U = cGy cm² h⁻¹.
+    half_life_h : float
+        Half-life of the radionuclide, h.
+    """
+
+    histories_per_batch_and_seed: float
+    air_kerma_strength_per_history: float
+    air_kerma_strength_per_history_std_dev: float
+    mean_air_kerma_strength: float
+    half_life_h: float
+
+    @property
+    def dose_rate_per_history(self) -> float:
+        """(Gy/h) per (Gy per history and seed): photons emitted per hour by a seed of mean strength."""
+        return 0.01 * self.mean_air_kerma_strength / self.air_kerma_strength_per_history
+
+    @property
+    def dose_per_dose_rate(self) -> float:
+        """Hours: integral of the decay to infinity, T½ / ln 2."""
+        return float(self.half_life_h / np.log(2.0))
+
+
+@dataclass
+class Result:
+    """Sums over batches of one simulation, or of a part of it.
+
+    Attributes
+    ----------
+    axes : tuple of three ndarrays
+        Voxel-centre coordinates, cm.
+    voxel_volume : float
+        cm³.
+    tissue_fraction : ndarray, shape (nx, ny, nz)
+        Share of each voxel outside all seeds.
+    scale : Scale
+        From sums to dose.
+    settings : dict
+        Settings that decided the sums.
+    settings_digest : str
+        SHA-256 of everything that decided the sums.
+    total : ndarray of int64, shape (nx, ny, nz)
+        Sum over batches of E · path · µ_en/ρ in quanta of 2⁻³² keV cm³/g.
+    square_high, square_low : ndarray of uint64, shape (nx, ny, nz)
+        128-bit sum of the squares of the batches' quanta.
+    group_voxels : ndarray of int64, shape (k,)
+        Flat indices of the voxels kept per group.
+    group_total : ndarray of int64, shape (20, k)
+        The same sum over the batches of each group (batch number modulo 20).
+    balance : ndarray of int64, shape (5,)
+        Energy emitted, stayed in tissue, stayed in seeds, below cut-off, left; quanta of 2⁻¹⁶ keV.
+    batches : list of (first, stop)
+        Batches summed, disjoint and ascending.
+    """
+
+    axes: tuple[FloatArray, FloatArray, FloatArray]
+    voxel_volume: float
+    tissue_fraction: FloatArray
+    scale: Scale
+    settings: dict[str, object]
+    settings_digest: str
+    total: NDArray[np.int64]
+    square_high: NDArray[np.uint64]
+    square_low: NDArray[np.uint64]
+    group_voxels: NDArray[np.int64]
+    group_total: NDArray[np.int64]
+    balance: NDArray[np.int64]
+    batches: list[tuple[int, int]] = field(default_factory=list)
+    run_facts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def batch_count(self) -> int:
+        """Number of batches summed."""
+        return sum(stop - first for first, stop in self.batches)
+
+    @property
+    def histories(self) -> int:
+        """Photons emitted by all seeds together (expected number; a fixed number of productive ones is simulated)."""
+        seeds = int(self.settings["seed_count"])  # type: ignore[call-overload]
+        return round(self.batch_count * self.scale.histories_per_batch_and_seed * seeds)
+
+    def add(self, batch: int, tally: FloatArray, balance: FloatArray) -> None:
+        """Add one batch's tally, shape (nx, ny, nz), and energy balance, shape (5,)."""
+        flat = np.ascontiguousarray(tally).ravel()
+        add_batch(flat, self.total.ravel(), self.square_high.ravel(), self.square_low.ravel())
+        self.group_total[batch % GROUPS] += np.rint(flat[self.group_voxels] / QUANTUM).astype(np.int64)
+        self.balance += np.rint(balance / BALANCE_QUANTUM_KEV).astype(np.int64)
+        self.batches = _joined([*self.batches, (batch, batch + 1)])
+
+    def _dose_per_sum(self) -> FloatArray:
+        """Total dose in Gy per quantum of a batch mean, per voxel; 0 where seeds fill the voxel."""
+        volume = self.voxel_volume * self.tissue_fraction
+        per_history = QUANTUM * KEV_PER_GRAM_IN_GRAY / self.scale.histories_per_batch_and_seed
+        factor = per_history * self.scale.dose_rate_per_history * self.scale.dose_per_dose_rate
+        return np.divide(factor, volume, out=np.zeros_like(volume), where=volume > 0.0)
+
+    def dose(self) -> FloatArray:
+        """Dose to full decay, Gy, shape (nx, ny, nz)."""
+        return self.total * (self._dose_per_sum() / self.batch_count)
+
+    def dose_std_dev(self) -> FloatArray:
+        """Type A standard uncertainty of the dose, Gy, from the variance between batches; infinite for one batch."""
+        n = self.batch_count
+        if n < MINIMUM_BATCHES:
+            return np.full(self.total.shape, np.inf)
+        return np.sqrt(self._variance_of_mean(slice(None))) * self._dose_per_sum()
+
+    def _variance_of_mean(self, voxels: slice | NDArray[np.int64]) -> FloatArray:
+        n = self.batch_count
+        long = np.longdouble
+        square = self.square_high.ravel()[voxels] * long(2.0) ** 64 + self.square_low.ravel()[voxels].astype(long)
+        total = self.total.ravel()[voxels].astype(long)
+        variance = np.maximum(square - total * total / n, 0.0) / (n * (n - 1.0))
+        shape = self.total.shape if isinstance(voxels, slice) else (-1,)
+        return variance.astype(np.float64).reshape(shape)
+
+    def mean_relative_uncertainty(self, weight: FloatArray) -> float:
+        """Weighted mean over voxels of the relative type A uncertainty; infinite before two batches.
+
+        Parameters
+        ----------
+        weight : ndarray, shape (nx, ny, nz)
+            Weights, for instance a structure's fractions; voxels without dose are left out.
+        """
+        n = self.batch_count
+        chosen = np.flatnonzero((weight.ravel() > 0.0) & (self.total.ravel() > 0))
+        if n < MINIMUM_BATCHES or len(chosen) == 0:
+            return float("inf")
+        relative = np.sqrt(self._variance_of_mean(chosen)) * n / self.total.ravel()[chosen]
+        return float(np.average(relative, weights=weight.ravel()[chosen]))
+
+    def group_dose(self) -> FloatArray:
+        """Dose to full decay estimated from each group of batches alone, Gy, shape (20, k)."""
+        counts = np.zeros(GROUPS)
+        for first, stop in self.batches:
+            counts += np.bincount(np.arange(first, stop) % GROUPS, minlength=GROUPS)
+        factor = self._dose_per_sum().ravel()[self.group_voxels]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.group_total * factor / counts[:, None])
+
+    def energy_balance(self) -> dict[str, float]:
+        """Energy by fate, keV, weighted with the seeds' relative strengths."""
+        return dict(zip(BALANCE_TERMS, (self.balance * BALANCE_QUANTUM_KEV).tolist(), strict=True))
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted ranges with neighbours joined; raises on overlap."""
+    joined: list[tuple[int, int]] = []
+    for first, stop in sorted(ranges):
+        if joined and first < joined[-1][1]:
+            raise InvalidInput(
+                f"batches {first} to {min(stop, joined[-1][1]) - 1} are present twice, expected disjoint parts "
+                f"(a batch counted twice is not independent). Leave one of the files out."
+            )
+        if joined and first == joined[-1][1]:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((first, stop))
+    return joined
+
+
+def merge(results: Sequence[Result]) -> Result:
+    """Add the sums of several parts of one simulation; the order does not matter.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Parts with the same settings digest and disjoint batches.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InvalidInput
+        No parts, different digests, or a batch that occurs twice.
+    """
+    if not results:
+        raise InvalidInput("number of parts to merge is 0, expected at least 1. Give the files of the parts.")
+    first = results[0]
+    for k, other in enumerate(results[1:], start=1):
+        if other.settings_digest != first.settings_digest:
+            raise InvalidInput(
+                f"settings digest of part {k} is {other.settings_digest[:16]}, expected {first.settings_digest[:16]} "
+                f"as in part 0 (only parts of one simulation add up). Merge parts of the same case and settings."
+            )
+    merged = Result(
+        **{
+            **first.__dict__,
+            "total": first.total.copy(),
+            "square_high": first.square_high.copy(),
+            "square_low": first.square_low.copy(),
+            "group_total": first.group_total.copy(),
+            "balance": first.balance.copy(),
+            "batches": _joined([r for result in results for r in result.batches]),
+            "run_facts": {
+                key: sum(r.run_facts.get(key, 0.0) for r in results) for key in first.run_facts
+            },
+        }
+    )
+    for other in results[1:]:
+        add_sums(
+            merged.total.ravel(), merged.square_high.ravel(), merged.square_low.ravel(),
+            other.total.ravel(), other.square_high.ravel(), other.square_low.ravel(),
+        )  # fmt: skip
+        merged.group_total += other.group_total
+        merged.balance += other.balance
+    return merged
+
+
+_SUMS = {
+    "total": ("2^-32 keV cm3/g", "sum over batches of energy x path x mu_en/rho, weighted with relative strengths"),
+    "square_high": ("2^-64 (keV cm3/g)^2", "upper 64 bits of the sum over batches of squares"),
+    "square_low": ("2^-64 (keV cm3/g)^2", "lower 64 bits of the sum over batches of squares"),
+}
+
+
+def write_result(path: str | Path, result: Result, case_digest: str = "") -> None:
+    """Write a result, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        File to write, ``seedmc-monte-carlo``.
+    result : Result
+        What to write.
+    case_digest : str
+        Digest of the case it belongs to.
+    """
+    attributes = {
+        "case_digest": case_digest,
+        "settings_digest": result.settings_digest,
+        "settings": json.dumps(result.settings, sort_keys=True),
+        "batches": np.array(result.batches, dtype=np.int64).reshape(-1, 2),
+        "histories": result.histories,
+        "voxel_volume": result.voxel_volume,
+        **{f"scale_{key}": value for key, value in result.scale.__dict__.items()},
+    }
+    with hdf5_file.create(path, FILETYPE, FORMAT_VERSION, attributes) as file:
+        for axis, values in zip("xyz", result.axes, strict=True):
+            _dataset(file, axis, values, "cm", f"voxel-centre {axis}").make_scale(axis)
+        volumes = {
+            "dose": (result.dose(), "Gy", "dose to full decay, mean over the tissue part of the voxel"),
+            "dose_std_dev": (result.dose_std_dev(), "Gy", "type A standard uncertainty of the dose"),
+            "tissue_fraction": (result.tissue_fraction, "1", "share of the voxel outside all seeds"),
+            **{name: (getattr(result, name), *about) for name, about in _SUMS.items()},
+        }
+        for name, (values, units, description) in volumes.items():
+            data = _dataset(file, name, values, units, description)
+            for k, axis in enumerate("xyz"):
+                data.dims[k].attach_scale(file[axis])
+        voxel = _dataset(file, "group_voxel", result.group_voxels, "1", "flat index [ix, iy, iz] of voxels kept per group")
+        voxel.make_scale("voxel")
+        group = _dataset(file, "group", np.arange(GROUPS), "1", "group of batches: batch number modulo 20")
+        group.make_scale("group")
+        sums = _dataset(file, "group_total", result.group_total, "2^-32 keV cm3/g", "sum over the batches of each group")
+        sums.dims[0].attach_scale(group)
+        sums.dims[1].attach_scale(voxel)
+        term = _dataset(file, "balance", result.balance, "2^-16 keV", "; ".join(BALANCE_TERMS))
+        term.dims[0].label = "fate"
+        # Times differ from run to run: they stand outside the content that is compared.
+        run = file.create_group("run")
+        for key, value in result.run_facts.items():
+            run.attrs[key] = value
+
+
+def _dataset(file: h5py.File, name: str, values: NDArray[np.generic], units: str, description: str) -> h5py.Dataset:
+    data = file.create_dataset(name, data=values)
+    data.attrs["units"], data.attrs["description"] = units, description
+    return data
+
+
+def read_result(path: str | Path) -> tuple[Result, str]:
+    """Read a result.
+
+    Parameters
+    ----------
+    path : path
+        File written by `write_result`.
+
+    Returns
+    -------
+    result : Result
+    case_digest : str
+
+    Raises
+    ------
+    InvalidInput
+        The file is missing, incomplete, of another type or format version.
+    """
+    with hdf5_file.open_checked(path, FILETYPE, 1) as file:
+        names = Scale.__dataclass_fields__
+        result = Result(
+            axes=(file["x"][()], file["y"][()], file["z"][()]),
+            voxel_volume=float(file.attrs["voxel_volume"]),
+            tissue_fraction=file["tissue_fraction"][()],
+            scale=Scale(**{name: float(file.attrs[f"scale_{name}"]) for name in names}),
+            settings=json.loads(file.attrs["settings"]),
+            settings_digest=str(file.attrs["settings_digest"]),
+            total=file["total"][()],
+            square_high=file["square_high"][()],
+            square_low=file["square_low"][()],
+            group_voxels=file["group_voxel"][()],
+            group_total=file["group_total"][()],
+            balance=file["balance"][()],
+            batches=[(int(a), int(b)) for a, b in file.attrs["batches"]],
+            run_facts={key: float(value) for key, value in file["run"].attrs.items()},
+        )
+        return result, str(file.attrs["case_digest"])

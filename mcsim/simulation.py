@@ -1,0 +1,418 @@
+"""Running a simulation: settings, batches, the stopping rule, checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsim.invalid_input import InvalidInput
+from mcsim.kernels._jit import kernel_digest
+from mcsim.kernels.voxel_transport import transport_batch
+from mcsim.materials import material
+from mcsim.medium_tables import build_medium_tables
+from mcsim.phantom import Phantom, place_seeds
+from mcsim.phase_space import DEFAULT_HISTORIES, PhaseSpace, load_phase_space
+from mcsim.result import GROUPS, Result, Scale, read_result, write_result
+from mcsim.seed_model import load_seed_model
+
+FloatArray = NDArray[np.float64]
+
+# Work per batch: long enough to hide the cost of starting it, short enough for a prompt stop.
+PRODUCTIVE_HISTORIES_PER_BATCH = 60_000
+CHECKPOINT_INTERVAL_S = 15.0
+HOURS_PER_DAY = 24.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the result of a simulation, besides the phantom and the implant.
+
+    Attributes
+    ----------
+    seeds : str
+        ``interseed``: every seed absorbs and scatters; ``superposition``: only the one that emits.
+    run_seed : int
+        Random seed.
+    productive_histories_per_batch : int
+        Histories with a photon that leaves its seed, all seeds together, in one batch (rounded to a whole number
+        per seed).
+    phase_space_histories : int
+        Histories of the seed's phase space.
+    cut_off_kev : float
+        Photons below this energy are not followed.
+    spectrum : str
+        Photon spectrum; empty for the seed model's own.
+    """
+
+    seeds: str = "interseed"
+    run_seed: int = 1
+    productive_histories_per_batch: int = PRODUCTIVE_HISTORIES_PER_BATCH
+    phase_space_histories: int = DEFAULT_HISTORIES
+    cut_off_kev: float = 1.0
+    spectrum: str = ""
+
+    def __post_init__(self) -> None:
+        if self.seeds not in ("interseed", "superposition"):
+            raise InvalidInput(f"seeds is {self.seeds!r}, expected 'interseed' or 'superposition'. Use one of them.")
+        if not 0 <= self.run_seed < 2**63:
+            raise InvalidInput(f"run_seed is {self.run_seed}, expected 0 to 2^63 − 1. Choose another number.")
+        if self.productive_histories_per_batch < 1:
+            raise InvalidInput(
+                f"productive_histories_per_batch is {self.productive_histories_per_batch}, expected at least 1."
+                f" Choose a positive number."
+            )
+        if not 1.0 <= self.cut_off_kev <= 20.0:  # noqa: SIM300
+            raise InvalidInput(
+                f"cut_off_kev is {self.cut_off_kev} keV, expected 1 to 20 (the tables begin at 1 keV; above 20 keV "
+                f"silver lines would be lost). Choose a value in this range."
+            )
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """When a simulation ends; the first condition met counts.
+
+    Attributes
+    ----------
+    batches : tuple (first, stop)
+        Batches to run; the default has no practical end.
+    uncertainty : float
+        Mean relative type A uncertainty over the target's voxels, for instance 0.02; 0 for none.
+    histories : int
+        Photons emitted by all seeds together; 0 for no limit.
+    time_s : float
+        Seconds; the only rule that does not repeat exactly.
+    """
+
+    batches: tuple[int, int] = (0, 1_000_000)
+    uncertainty: float = 0.0
+    histories: int = 0
+    time_s: float = float("inf")
+
+    def __post_init__(self) -> None:
+        first, stop = self.batches
+        if not 0 <= first < stop:
+            raise InvalidInput(f"batches is {first}:{stop}, expected 0 ≤ first < stop. Correct the range.")
+        for name in ("uncertainty", "histories"):
+            if getattr(self, name) < 0:
+                raise InvalidInput(f"{name} is {getattr(self, name)}, expected 0 or more. Correct it.")
+        if not self.time_s > 0.0:
+            raise InvalidInput(f"time limit is {self.time_s} s, expected a positive number. Correct it.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a simulation is: batches and histories done, uncertainty in the target so far, seconds spent."""
+
+    batches: int
+    histories: int
+    uncertainty: float
+    elapsed_s: float
+    remaining_s: float
+
+
+class Simulation:
+    """Dose of an implant in a phantom.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        Voxels and the scoring region.
+    seed_model : str
+        Name of the seed model.
+    positions, axes : ndarray, shape (n, 3)
+        Seed centres, cm, and unit vectors along the seeds.
+    air_kerma_strengths : ndarray, shape (n,)
+        U.
+    half_life_d : float
+        Half-life, d, for the dose to full decay.
+    settings : Settings
+        What decides the result.
+    target_weight : ndarray, shape of the scoring region, optional
+        Weights of the voxels over which the uncertainty is averaged; all voxels by default.
+    group_mask : ndarray of bool, shape of the scoring region, optional
+        Voxels whose dose is also kept per group of batches.
+    threads : int
+        Threads; the result does not depend on it.
+    progress : callable, optional
+        Called with the share done while the phase space is made.
+
+    Raises
+    ------
+    InvalidInput
+        See `mcsim.phantom.place_seeds` and `Settings`.
+    """
+
+    def __init__(
+        self,
+        phantom: Phantom,
+        seed_model: str,
+        positions: FloatArray,
+        axes: FloatArray,
+        air_kerma_strengths: FloatArray,
+        half_life_d: float,
+        settings: Settings,
+        target_weight: FloatArray | None = None,
+        group_mask: NDArray[np.bool_] | None = None,
+        threads: int = 1,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        if not half_life_d > 0.0:
+            raise InvalidInput(f"half-life is {half_life_d} d, expected a positive number. Correct it.")
+        if threads < 1:
+            raise InvalidInput(f"threads is {threads}, expected at least 1. Correct it.")
+        self.phantom, self.settings, self.threads = phantom, settings, threads
+        model = load_seed_model(seed_model, settings.spectrum or None)
+        strengths = np.asarray(air_kerma_strengths, dtype=np.float64)
+        self._placed, self.tissue_fraction = place_seeds(
+            phantom, model, positions, axes, strengths, interseed=settings.seeds == "interseed"
+        )
+        self._voxels = phantom.kernel_voxels(self._placed)
+        self._solids = model.kernel_solids(len(phantom.media))
+        media = [material(name) for name in (*phantom.media, *model.media)]
+        self._tables = build_medium_tables(media, settings.cut_off_kev)
+        self.phase_space: PhaseSpace = load_phase_space(
+            model, settings.phase_space_histories, settings.cut_off_kev, threads, progress
+        )
+        self._emission = self.phase_space.emission()
+        self.seed_count = len(strengths)
+        self._count = max(1, round(settings.productive_histories_per_batch / self.seed_count))
+        self.scale = Scale(
+            histories_per_batch_and_seed=self._count / self.phase_space.productive_share,
+            air_kerma_strength_per_history=self.phase_space.air_kerma_strength,
+            air_kerma_strength_per_history_std_dev=self.phase_space.air_kerma_strength_std_dev,
+            mean_air_kerma_strength=float(strengths.mean()),
+            half_life_h=half_life_d * HOURS_PER_DAY,
+        )
+        shape = phantom.scoring_shape
+        self.target_weight = np.ones(shape) if target_weight is None else target_weight * self.tissue_fraction
+        mask = np.zeros(shape, dtype=bool) if group_mask is None else group_mask
+        self._group_voxels = np.flatnonzero(mask & (self.tissue_fraction > 0.0)).astype(np.int64)
+
+    def settings_record(self) -> dict[str, object]:
+        """Settings in words and numbers, as stored with the result."""
+        return {
+            **asdict(self.settings),
+            "seed_count": self.seed_count,
+            "phase_space_digest": self.phase_space.digest,
+            "phantom_digest": self.phantom.digest(),
+            "media": list(self.phantom.media),
+            "variance_reduction": "none",
+        }
+
+    def digest(self) -> str:
+        """SHA-256 of everything that decides the sums."""
+        digest = hashlib.sha256(json.dumps(self.settings_record(), sort_keys=True).encode())
+        digest.update(kernel_digest().encode())
+        for array in (self._placed.position, self._placed.frame, self._placed.weight, self._group_voxels):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(repr(self.scale).encode())
+        return digest.hexdigest()
+
+    def empty_result(self) -> Result:
+        """A result without batches."""
+        shape = self.phantom.scoring_shape
+        planes = self.phantom.scoring_planes
+        x, y, z = (0.5 * (p[1:] + p[:-1]) for p in planes)
+        return Result(
+            axes=(x, y, z),
+            voxel_volume=float(np.prod([(p[-1] - p[0]) / (len(p) - 1) for p in planes])),
+            tissue_fraction=self.tissue_fraction,
+            scale=self.scale,
+            settings=self.settings_record(),
+            settings_digest=self.digest(),
+            total=np.zeros(shape, dtype=np.int64),
+            square_high=np.zeros(shape, dtype=np.uint64),
+            square_low=np.zeros(shape, dtype=np.uint64),
+            group_voxels=self._group_voxels,
+            group_total=np.zeros((GROUPS, len(self._group_voxels)), dtype=np.int64),
+            balance=np.zeros(5, dtype=np.int64),
+            run_facts={"wall_time_s": 0.0, "cpu_time_s": 0.0},
+        )
+
+    def batch(self, number: int) -> tuple[FloatArray, FloatArray]:
+        """Tally of one batch over the scoring region (keV cm³/g) and its energy balance (5,), keV."""
+        tally = np.zeros(self.phantom.medium.size)
+        balance = np.zeros(5)
+        transport_batch(
+            number * self._count,
+            self._count,
+            self.settings.run_seed,
+            self._emission,
+            self._voxels,
+            self._placed,
+            self._solids,
+            self._tables,
+            self.settings.cut_off_kev,
+            tally,
+            balance,
+        )
+        return tally.reshape(self.phantom.medium.shape)[self.phantom.scoring], balance
+
+    def run(
+        self,
+        rule: StoppingRule,
+        result: Result | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        on_checkpoint: Callable[[Result], None] | None = None,
+    ) -> Result:
+        """Run batches until the stopping rule is met.
+
+        Parameters
+        ----------
+        rule : StoppingRule
+            When to stop.
+        result : Result, optional
+            Batches already done, continued from.
+        on_progress : callable, optional
+            Called with a `Progress` after every batch.
+        on_checkpoint : callable, optional
+            Called with the result so far every 15 s.
+
+        Returns
+        -------
+        Result
+            The batches from ``rule.batches[0]`` on; the same for any number of threads and interruptions.
+
+        Raises
+        ------
+        InvalidInput
+            `result` belongs to other settings or does not begin at the first batch of the rule.
+        """
+        result = self.empty_result() if result is None else result
+        if result.settings_digest != self.digest():
+            raise InvalidInput(
+                f"settings digest of the earlier result is {result.settings_digest[:16]}, expected {self.digest()[:16]} "
+                f"(another case, other settings or another version). Remove the file or give another name."
+            )
+        first = rule.batches[0]
+        if result.batches and (len(result.batches) > 1 or result.batches[0][0] != first):
+            raise InvalidInput(
+                f"batches of the earlier result are {result.batches}, expected to begin at {first} without a gap. "
+                f"Remove the file or give another name."
+            )
+        start, cpu = time.monotonic(), time.process_time()
+        earlier = dict(result.run_facts)
+        saved = start
+        batches_before = result.batch_count
+
+        def record_times() -> None:
+            result.run_facts = {
+                "wall_time_s": earlier.get("wall_time_s", 0.0) + time.monotonic() - start,
+                "cpu_time_s": earlier.get("cpu_time_s", 0.0) + time.process_time() - cpu,
+            }
+
+        if self._finished(rule, result, 0.0):
+            return result
+        for number, (tally, balance) in self._batches_in_order(first + batches_before, rule.batches[1]):
+            result.add(number, tally, balance)
+            elapsed = time.monotonic() - start
+            done = self._finished(rule, result, elapsed)
+            if on_progress:
+                on_progress(self._progress(rule, result, elapsed, result.batch_count - batches_before))
+            if done:
+                break
+            if on_checkpoint and time.monotonic() - saved > CHECKPOINT_INTERVAL_S:
+                record_times()
+                on_checkpoint(result)
+                saved = time.monotonic()
+        record_times()
+        return result
+
+    def _batches_in_order(self, first: int, stop: int) -> Iterator[tuple[int, tuple[FloatArray, FloatArray]]]:
+        """Batches computed by the threads, handed out in order: the stopping rule sees the same sequence always."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            waiting: deque[tuple[int, Future[tuple[FloatArray, FloatArray]]]] = deque()
+            following = first
+            try:
+                while following < stop or waiting:
+                    while following < stop and len(waiting) < self.threads + 1:
+                        waiting.append((following, pool.submit(self.batch, following)))
+                        following += 1
+                    number, future = waiting.popleft()
+                    yield number, future.result()
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+
+    def _finished(self, rule: StoppingRule, result: Result, elapsed: float) -> bool:
+        if result.batch_count >= rule.batches[1] - rule.batches[0] or elapsed > rule.time_s:
+            return True
+        if rule.histories and result.histories >= rule.histories:
+            return True
+        # With fewer batches than groups the uncertainty itself would be too uncertain to stop on.
+        return bool(
+            rule.uncertainty
+            and result.batch_count >= GROUPS
+            and result.mean_relative_uncertainty(self.target_weight) <= rule.uncertainty
+        )
+
+    def _progress(self, rule: StoppingRule, result: Result, elapsed: float, batches: int) -> Progress:
+        uncertainty = result.mean_relative_uncertainty(self.target_weight)
+        per_batch = elapsed / batches
+        done = result.batch_count
+        needed = [float(rule.batches[1] - rule.batches[0])]
+        if rule.histories:
+            needed.append(rule.histories / result.histories * done)
+        if rule.uncertainty and np.isfinite(uncertainty):
+            needed.append(max(GROUPS, done * (uncertainty / rule.uncertainty) ** 2))
+        remaining = min((min(needed) - done) * per_batch, rule.time_s - elapsed)
+        return Progress(done, result.histories, uncertainty, elapsed, max(0.0, remaining))
+
+
+def run_to_file(
+    simulation: Simulation,
+    rule: StoppingRule,
+    path: str | Path,
+    case_digest: str = "",
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Run a simulation into a file, continuing what an interrupted run left.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        What to run.
+    rule : StoppingRule
+        When to stop.
+    path : path
+        Result file; a checkpoint with the ending ``.checkpoint`` stands beside it until it is complete. An existing
+        result of the same settings is continued if the rule asks for more.
+    case_digest : str
+        Digest of the case, stored with the result.
+    on_progress : callable, optional
+        Called after every batch.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InvalidInput
+        An existing file belongs to other settings.
+    """
+    path = Path(path)
+    checkpoint = path.with_name(path.name + ".checkpoint")
+    earlier = None
+    for existing in (checkpoint, path):
+        if existing.is_file():
+            earlier, _ = read_result(existing)
+            break
+    result = simulation.run(
+        rule, earlier, on_progress, lambda partial: write_result(checkpoint, partial, case_digest)
+    )
+    write_result(path, result, case_digest)
+    if checkpoint.exists():
+        os.unlink(checkpoint)
+    return result
