@@ -139,8 +139,8 @@ class SourceData:
         if not np.allclose(ends, [0.0, np.pi / 2], rtol=0, atol=1e-9):
             raise InvalidInput(
                 f"anisotropy_angles of {self.name} is a range from {ends[0]:.6g} to {ends[1]:.6g} rad, "
-                "expected 0 to pi/2 (F is taken as symmetric about the transverse plane). Give F from 0 to 90 "
-                "degrees."
+                "expected 0 to pi/2 (F is taken as symmetric about the transverse plane). Give F from 0 to "
+                "90 degrees."
             )
 
 
