@@ -1,0 +1,193 @@
+"""Facts of the case and of the calculations, as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from validation.report.number_text import duration, number
+from validation.report.tables import ordered_structures
+from validation.studies.compare import Comparison
+
+_FULLY_COVERED = 99.0  # %; below, the report says that a structure leaves the dose grid
+_SETTING_SENTENCES = (
+    (
+        "Seeds in the simulation",
+        "seeds",
+        {
+            "interseed": "all present: every seed absorbs and scatters the photons of the others",
+            "superposition": "only the emitting one present, doses added",
+        },
+    ),
+    (
+        "Media in the simulation",
+        "media",
+        {
+            "patient": "the patient's own tissues",
+            "water_body": "water inside the body outline, air outside",
+            "water": "water everywhere (TG-43 conditions)",
+        },
+    ),
+)
+
+
+@dataclass(frozen=True)
+class StructureFact:
+    """Size and content of one structure."""
+
+    name: str
+    role: str
+    volume: str
+    media: str
+    note: str
+
+
+def structure_table(comparison: Comparison) -> list[StructureFact]:
+    """Volume and media of every structure.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of StructureFact
+        In the order of the other tables.
+    """
+    data = comparison.data
+    media = data.medium_name.values
+    facts = []
+    for name in ordered_structures(comparison):
+        structure = data.sel(structure=name)
+        shares = structure.structure_medium.values
+        largest = [i for i in np.argsort(-shares, kind="stable") if shares[i] >= 0.5]
+        listed = ", ".join(f"{media[i]} {shares[i]:.0f} %" for i in largest)
+        covered = float(structure.structure_covered)
+        note = f"{covered:.0f} % of it on the dose grid" if covered < _FULLY_COVERED else ""
+        volume = f"{number(float(structure.structure_volume), 2)} cm³"
+        facts.append(StructureFact(name, str(structure.structure_role.item()), volume, listed, note))
+    return facts
+
+
+def case_facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """Case, image, implant and prescription, as (what, value).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of (str, str)
+        Rows.
+    """
+    data, attributes = comparison.data, comparison.data.attrs
+    strengths = data.seed_air_kerma_strength.values
+    same = np.ptp(strengths) < 5e-4
+    each = f"{strengths[0]:.3f} U each" if same else f"{strengths.min():.3f} … {strengths.max():.3f} U"
+    grid = " × ".join(str(data.sizes[axis]) for axis in "xyz")
+    voxel = " × ".join(f"{10 * float(np.diff(data[axis].values).mean()):.2g}" for axis in "xyz")
+    low, high = (float(getattr(data.hu, part)()) for part in ("min", "max"))
+    needles = np.unique(data.seed_needle.values[data.seed_needle.values >= 0]).size
+    facts = [
+        ("Case", str(attributes["case_name"])),
+        ("Prescription", f"{comparison.prescription:g} Gy to {comparison.target}, to full decay"),
+        (
+            "Seeds",
+            f"{strengths.size} of model {attributes['seed_model']}"
+            + (f", {needles} needles" * (needles > 0)),
+        ),
+        ("Air-kerma strength", f"{each}, {number(float(strengths.sum()), 2)} U in all"),
+        ("Half-life", f"{float(attributes['half_life_d']):g} d"),
+        ("Dose grid", f"{grid} voxels of {voxel} mm"),
+        ("CT numbers on it", f"{number(low, 0)} … {number(high, 0)} HU"),
+    ]
+    provenance = json.loads(attributes["case_provenance"])
+    return facts + [
+        (str(key).replace("_", " ").capitalize(), str(value)) for key, value in provenance.items()
+    ]
+
+
+def settings_notes(comparison: Comparison) -> list[tuple[str, str]]:
+    """What the Monte Carlo simulation took seeds, tissue and the edge of the CT to be, as (what, value).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of (str, str)
+        Rows.
+    """
+    settings = comparison.monte_carlo_settings
+    notes = [
+        (what, sentences.get(str(settings[key]), str(settings[key])))
+        for what, key, sentences in _SETTING_SENTENCES
+        if key in settings
+    ]
+    edge = [(key, value) for key, value in settings.items() if "edge" in key]
+    stated = "; ".join(f"{key.replace('_', ' ')}: {_plain(value)}" for key, value in edge)
+    return [*notes, ("Where the CT ends inside the body", stated or "not stated in the settings of the run")]
+
+
+def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
+    """How the two doses were calculated, as (what, value).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of (str, str)
+        Rows.
+    """
+    data, attributes = comparison.data, comparison.data.attrs
+    facts = []
+    if "histories" in attributes:
+        batches = f" in {int(attributes['batches'])} batches" if "batches" in attributes else ""
+        facts.append(("Histories", number(float(attributes["histories"]), 0) + batches))
+    facts += [
+        (what, duration(float(attributes[key])))
+        for what, key in (("Run time", "run_time_s"), ("Processor time", "cpu_time_s"))
+        if key in attributes
+    ]
+    mean = float(data.mean_relative_std_dev.sel(structure=comparison.target))
+    facts.append((f"Mean voxel uncertainty in {comparison.target}", f"{number(mean, 2)} % (type A, k = 1)"))
+    if "air_kerma_strength_per_history" in attributes:
+        per_history = float(attributes["air_kerma_strength_per_history"])
+        facts.append(("Air-kerma strength per history", f"{per_history:.4e} cGy cm²"))
+    facts += [
+        ("TG-43 source data", str(attributes["tg43_source"])),
+        ("TG-43 dose-rate constant", f"{float(attributes['tg43_dose_rate_constant']):.4g} cGy h⁻¹ U⁻¹"),
+    ]
+    if "monte_carlo_dose_rate_constant" in attributes:
+        constant = float(attributes["monte_carlo_dose_rate_constant"])
+        source = attributes["monte_carlo_dose_rate_constant_source"]
+        facts.append(("Monte Carlo dose-rate constant", f"{constant:.4g} cGy h⁻¹ U⁻¹ ({source})"))
+    for engine, settings in (
+        ("Monte Carlo", comparison.monte_carlo_settings),
+        ("TG-43", comparison.tg43_settings),
+    ):
+        facts += [(f"{engine}: {key.replace('_', ' ')}", _plain(value)) for key, value in settings.items()]
+    facts += [
+        ("Monte Carlo by", str(attributes["monte_carlo_created_by"])),
+        ("TG-43 by", str(attributes["tg43_created_by"])),
+    ]
+    digests = (
+        ("Case digest", "case_digest"),
+        ("Settings digest", "settings_digest"),
+        ("Phase-space digest", "phase_space_digest"),
+    )
+    return facts + [(what, str(attributes[key])) for what, key in digests if key in attributes]
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,261 @@
+"""Tables of the report: what each cell says, as text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from validation.report.number_text import NOT_DEFINED, decimals, measured, number
+from validation.studies.compare import Comparison
+
+_TARGET_INDICES = ("D90", "D98", "D100", "V100", "V150", "V200", "mean dose", "DHI")
+_ORGAN_INDICES = ("D0.1cc", "D2cc", "mean dose", "V100")
+_BUDGET_INDICES = ("D90", "V100", "mean dose")
+_ROLE_ORDER = ("target", "organ", "avoidance", "cavity", "other", "external")
+_VOLUME_OF = {"D2cc": 2.0, "D0.1cc": 0.1}  # cm³
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One index of one structure; every number with its unit."""
+
+    name: str
+    definition: str
+    monte_carlo: str
+    tg43: str
+    difference: str
+    absolute: str
+    bias: str
+
+
+@dataclass(frozen=True)
+class StructureRows:
+    """Indices of one structure."""
+
+    name: str
+    role: str
+    volume: str
+    rows: tuple[IndexRow, ...]
+
+
+@dataclass(frozen=True)
+class BudgetRow:
+    """One term of a difference, for each index."""
+
+    name: str
+    description: str
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The result in one sentence and its numbers."""
+
+    sentence: str
+    target: str
+    monte_carlo: str
+    tg43: str
+    difference: str
+    uncertainty: str
+
+
+def ordered_structures(comparison: Comparison) -> list[str]:
+    """Names of the structures: the prescribed target first, then by role.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of str
+        Names.
+    """
+    data = comparison.data
+    roles = dict(zip(data.structure.values, data.structure_role.values, strict=True))
+    return sorted(
+        data.structure.values, key=lambda name: (name != comparison.target, _ROLE_ORDER.index(roles[name]))
+    )
+
+
+def headline(comparison: Comparison) -> Headline:
+    """D90 of the target by both engines in one sentence.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    Headline
+        Sentence and numbers.
+    """
+    data = comparison.data.sel(structure=comparison.target, index="D90")
+    mc, tg43 = (float(data.index_value.sel(engine=engine)) for engine in ("monte_carlo", "tg43"))
+    u = float(data.index_std_dev)
+    percent, u_percent = 100 * (mc / tg43 - 1), 100 * u / tg43
+    difference = measured(percent, u_percent, "%", sign=True)
+    size = measured(abs(percent), u_percent, "%")
+    known = math.isfinite(u) and u > 0
+    if known and abs(percent) < 2 * u_percent:
+        verdict = f"the two agree within the statistical uncertainty (difference {difference} %)"
+    else:
+        verdict = f"the simulated dose is {size} % {'lower' if percent < 0 else 'higher'}"
+    sentence = (
+        f"Monte Carlo gives {comparison.target} a D90 of {measured(mc, u, 'Gy')} Gy, "
+        f"TG-43 {number(tg43, decimals(u, 'Gy'))} Gy: {verdict}."
+    )
+    return Headline(
+        sentence,
+        comparison.target,
+        f"{measured(mc, u, 'Gy')} Gy",
+        f"{number(tg43, decimals(u, 'Gy'))} Gy",
+        f"{difference} %",
+        "type A (statistical), k = 1" if known else "no statistical uncertainty known",
+    )
+
+
+def index_table(comparison: Comparison) -> list[StructureRows]:
+    """Indices of every structure but the body outline.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of StructureRows
+        Targets with coverage and homogeneity, organs with their hottest volumes.
+    """
+    data = comparison.data
+    tables = []
+    for name in ordered_structures(comparison):
+        structure = data.sel(structure=name)
+        role = str(structure.structure_role.item())
+        if role == "external":
+            continue
+        shown = _TARGET_INDICES if role == "target" else _ORGAN_INDICES
+        rows = tuple(_index_row(comparison, name, index) for index in shown)
+        tables.append(StructureRows(name, role, f"{number(float(structure.structure_volume), 2)} cm³", rows))
+    return tables
+
+
+def _index_row(comparison: Comparison, structure: str, index: str) -> IndexRow:
+    data = comparison.data.sel(structure=structure, index=index)
+    unit, definition = str(data.index_unit.item()), str(data.index_definition.item())
+    mc, tg43 = (float(data.index_value.sel(engine=engine)) for engine in ("monte_carlo", "tg43"))
+    u, bias = float(data.index_std_dev), float(data.index_bias)
+    if index in _VOLUME_OF and not math.isfinite(tg43):
+        absent = f"not defined below {_VOLUME_OF[index]:g} cm³"
+        return IndexRow(index, definition, absent, absent, *(NOT_DEFINED,) * 3)
+    places = decimals(u, unit)
+    change = {"%": "pp"}.get(unit, unit)
+    absolute = _with_unit(measured(mc - tg43, u, unit, sign=True), change)
+    difference = absolute
+    if unit == "Gy" and tg43 > 0:
+        difference = f"{measured(100 * (mc / tg43 - 1), 100 * u / tg43, '%', sign=True)}\u00a0%"
+    return IndexRow(
+        index,
+        definition,
+        _with_unit(measured(mc, u, unit), unit),
+        _with_unit(number(tg43, places), unit),
+        difference,
+        absolute if unit == "Gy" else "",
+        _with_unit(number(bias, places, sign=True), change),
+    )
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return text if text == NOT_DEFINED or unit == "1" else f"{text}\u00a0{unit}"
+
+
+def definitions(comparison: Comparison) -> list[tuple[str, str]]:
+    """Every index with its definition, as (name, sentence).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of (str, str)
+        Rows.
+    """
+    data = comparison.data
+    return [(str(n), str(d)) for n, d in zip(data["index"].values, data.index_definition.values, strict=True)]
+
+
+def budget_columns() -> tuple[str, ...]:
+    """Headings of the budget's columns."""
+    return tuple(f"{name} / {'pp' if name[0] == 'V' else 'Gy'}" for name in _BUDGET_INDICES)
+
+
+def budget_table(comparison: Comparison) -> list[BudgetRow]:
+    """Terms of the target's difference, the last row their sum.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of BudgetRow
+        Terms in Gy or percentage points, and in % of the TG-43 value for doses.
+    """
+    data, budget = comparison.data, comparison.budget
+    s = list(data.structure.values).index(comparison.target)
+    columns = [list(data["index"].values).index(name) for name in _BUDGET_INDICES]
+    reference = budget.steps[0].values[s]
+    units = data.index_unit.values
+
+    total_std_dev = budget.std_dev[-1, s]
+
+    def cells(terms: NDArray[np.float64], std_dev: NDArray[np.float64]) -> tuple[str, ...]:
+        texts = []
+        for i in columns:
+            # All terms with the decimals of the whole difference; a term of constants has no noise.
+            places = decimals(float(total_std_dev[i]), units[i])
+            text = number(float(terms[i]), places, sign=True)
+            if std_dev[i] > 0:
+                text += f" ± {number(float(std_dev[i]), places)}"
+            if units[i] == "Gy" and reference[i] > 0:
+                text += f" ({number(100 * float(terms[i] / reference[i]), 1, sign=True)} %)"
+            texts.append(text)
+        return tuple(texts)
+
+    rows = [
+        BudgetRow(step.name, step.description, cells(budget.terms[k, s], budget.std_dev[k, s]))
+        for k, step in enumerate(budget.steps[1:])
+    ]
+    total = cells(budget.total[s], total_std_dev)
+    return [*rows, BudgetRow("whole difference", "Monte Carlo minus TG-43", total)]
+
+
+def difference_table(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Distribution of the voxel difference in % of the TG-43 dose, per structure.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of tuple of str
+        Name, mean and the percentiles, in the order of ``data.percentile``.
+    """
+    data = comparison.data.sel(difference_unit="% of TG-43 dose")
+    rows = []
+    for name in ordered_structures(comparison):
+        structure = data.sel(structure=name)
+        values = [float(structure.difference_mean), *map(float, structure.difference_percentile)]
+        rows.append((name, *(number(value, 1, sign=True) for value in values)))
+    return rows
