@@ -86,13 +86,20 @@ def monte_carlo(case: Case) -> xr.Dataset:
     groups = mean.ravel()[flat] * (1 + NOISE * np.sqrt(GROUPS) * noise)
     mean.ravel()[flat] = groups.mean(axis=0)
     dims = ("x", "y", "z")
-    settings = {"seeds": "interseed", "media": "patient", "voxel_mm": 1.5, "random_seed": 7}
+    settings = {
+        "seeds": "interseed",
+        "media_mode": "patient",
+        "media": ["muscle", "cortical_bone"],
+        "beyond_the_image": "edge voxels go on to 10 cm",
+        "voxel_cm": SPACING,
+        "run_seed": 7,
+    }
     return xr.Dataset(
         {
             "dose": (dims, mean),
             "dose_std_dev": (dims, NOISE * mean),
             "tissue_fraction": (dims, tissue),
-            "medium": (dims, bone, {"names": json.dumps(["muscle", "cortical bone"])}),
+            "medium": (dims, bone, {"names": json.dumps(settings["media"])}),
             "density": (dims, np.where(bone, 1.92, 1.05)),
             "hu": (dims, image.hu),
             "group_dose": (("group", "voxel"), groups),

@@ -147,7 +147,7 @@ def test_a_comparison_survives_its_file(comparison: Comparison, tmp_path: Path) 
 
 
 def test_the_random_seed_is_a_fact_of_the_file(comparison: Comparison) -> None:
-    assert comparison.data.attrs["random_seed"] == 7
+    assert comparison.data.attrs["run_seed"] == 7
 
 
 def test_equal_comparisons_are_equal_files(comparison: Comparison, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,25 +13,30 @@ from validation.report.tables import ordered_structures
 from validation.studies.compare import Comparison
 
 _FULLY_COVERED = 99.0  # %; below, the report says that a structure leaves the dose grid
-_SETTING_SENTENCES = (
-    (
+# Settings that decide what the dose is, with a sentence for known values.
+_SETTING_SENTENCES: dict[str, tuple[str, dict[str, str]]] = {
+    "seeds": (
         "Seeds in the simulation",
-        "seeds",
         {
             "interseed": "all present: every seed absorbs and scatters the photons of the others",
             "superposition": "only the emitting one present, doses added",
         },
     ),
-    (
+    "media_mode": (
         "Media in the simulation",
-        "media",
         {
             "patient": "the patient's own tissues",
             "water_body": "water inside the body outline, air outside",
             "water": "water everywhere (TG-43 conditions)",
         },
     ),
-)
+    "hounsfield_curve": ("CT numbers to tissues", {}),
+    "outside_body": ("Outside the body outline", {}),
+    "beyond_the_image": ("Beyond the edge of the CT", {}),
+    "seed_artefact_voxels_overridden": ("CT voxels near seeds replaced by tissue", {}),
+    "seed_artefact_replaced_by_hu": ("CT number given to them / HU", {}),
+}
+_SHOWN_ELSEWHERE = {*_SETTING_SENTENCES, "media", "phase_space_digest"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def structure_table(comparison: Comparison) -> list[StructureFact]:
         structure = data.sel(structure=name)
         shares = structure.structure_medium.values
         largest = [i for i in np.argsort(-shares, kind="stable") if shares[i] >= 0.5]
-        listed = ", ".join(f"{media[i]} {shares[i]:.0f} %" for i in largest)
+        listed = ", ".join(f"{media[i].replace('_', ' ')} {shares[i]:.0f} %" for i in largest)
         covered = float(structure.structure_covered)
         note = f"{covered:.0f} % of it on the dose grid" if covered < _FULLY_COVERED else ""
         volume = f"{number(float(structure.structure_volume), 2)} cm³"
@@ -126,14 +132,11 @@ def settings_notes(comparison: Comparison) -> list[tuple[str, str]]:
         Rows.
     """
     settings = comparison.monte_carlo_settings
-    notes = [
-        (what, sentences.get(str(settings[key]), str(settings[key])))
-        for what, key, sentences in _SETTING_SENTENCES
+    return [
+        (what, sentences.get(str(settings[key]), _plain(settings[key])))
+        for key, (what, sentences) in _SETTING_SENTENCES.items()
         if key in settings
     ]
-    edge = [(key, value) for key, value in settings.items() if "edge" in key]
-    stated = "; ".join(f"{key.replace('_', ' ')}: {_plain(value)}" for key, value in edge)
-    return [*notes, ("Where the CT ends inside the body", stated or "not stated in the settings of the run")]
 
 
 def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
@@ -163,7 +166,9 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
     facts.append((f"Mean voxel uncertainty in {comparison.target}", f"{number(mean, 2)} % (type A, k = 1)"))
     if "air_kerma_strength_per_history" in attributes:
         per_history = float(attributes["air_kerma_strength_per_history"])
-        facts.append(("Air-kerma strength per history", f"{per_history:.4e} cGy cm²"))
+        u = float(attributes.get("air_kerma_strength_per_history_std_dev", math.nan)) / per_history
+        stated = f" ± {number(100 * u, 2)} %" if u > 0 else ""
+        facts.append(("Air-kerma strength per history", f"{per_history:.4e} cGy cm²{stated}"))
     facts += [
         ("TG-43 source data", str(attributes["tg43_source"])),
         ("TG-43 dose-rate constant", f"{float(attributes['tg43_dose_rate_constant']):.4g} cGy h⁻¹ U⁻¹"),
@@ -176,7 +181,11 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("Monte Carlo", comparison.monte_carlo_settings),
         ("TG-43", comparison.tg43_settings),
     ):
-        facts += [(f"{engine}: {key.replace('_', ' ')}", _plain(value)) for key, value in settings.items()]
+        facts += [
+            (f"{engine}: {key.replace('_', ' ')}", _plain(value))
+            for key, value in settings.items()
+            if key not in _SHOWN_ELSEWHERE
+        ]
     facts += [
         ("Monte Carlo by", str(attributes["monte_carlo_created_by"])),
         ("TG-43 by", str(attributes["tg43_created_by"])),

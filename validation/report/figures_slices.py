@@ -122,7 +122,7 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
         "range": _difference_range(comparison),
         "ranges": list(_DIFFERENCE_RANGES),
         "window": list(_WINDOW),
-        "media": [str(name) for name in data.medium_name.values],
+        "media": [str(name).replace("_", " ") for name in data.medium_name.values],
         "structures": [
             {"name": str(name), "colour": _OUTLINES[i % len(_OUTLINES)], "target": name == comparison.target}
             for i, name in enumerate(names)

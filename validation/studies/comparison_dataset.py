@@ -21,11 +21,10 @@ _RUN_FACTS = (
     "batches",
     "run_time_s",
     "cpu_time_s",
-    "random_seed",
-    "merged_from",
-    "stopped_by",
+    "run_seed",
     "phase_space_digest",
     "air_kerma_strength_per_history",
+    "air_kerma_strength_per_history_std_dev",
 )
 
 
