@@ -72,6 +72,10 @@ class Result:
         cm³.
     tissue_fraction : ndarray, shape (nx, ny, nz)
         Share of each voxel outside all seeds.
+    medium : ndarray of uint8, shape (nx, ny, nz)
+        Index into ``settings["media"]``.
+    density : ndarray of float32, shape (nx, ny, nz)
+        g/cm³.
     scale : Scale
         From sums to dose.
     settings : dict
@@ -95,6 +99,8 @@ class Result:
     axes: tuple[FloatArray, FloatArray, FloatArray]
     voxel_volume: float
     tissue_fraction: FloatArray
+    medium: NDArray[np.uint8]
+    density: NDArray[np.float32]
     scale: Scale
     settings: dict[str, object]
     settings_digest: str
@@ -168,11 +174,16 @@ class Result:
         relative = np.sqrt(self._variance_of_mean(chosen)) * n / self.total.ravel()[chosen]
         return float(np.average(relative, weights=weight.ravel()[chosen]))
 
-    def group_dose(self) -> FloatArray:
-        """Dose to full decay estimated from each group of batches alone, Gy, shape (20, k)."""
-        counts = np.zeros(GROUPS)
+    def group_batches(self) -> NDArray[np.int64]:
+        """Number of batches in each of the 20 groups."""
+        counts = np.zeros(GROUPS, dtype=np.int64)
         for first, stop in self.batches:
             counts += np.bincount(np.arange(first, stop) % GROUPS, minlength=GROUPS)
+        return counts
+
+    def group_dose(self) -> FloatArray:
+        """Dose to full decay estimated from each group of batches alone, Gy, shape (20, k)."""
+        counts = self.group_batches()
         factor = self._dose_per_sum().ravel()[self.group_voxels]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(self.group_total * factor / counts[:, None])
@@ -283,6 +294,8 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
             "dose": (result.dose(), "Gy", "dose to full decay, mean over the tissue part of the voxel"),
             "dose_std_dev": (result.dose_std_dev(), "Gy", "type A standard uncertainty of the dose"),
             "tissue_fraction": (result.tissue_fraction, "1", "share of the voxel outside all seeds"),
+            "medium": (result.medium, "1", "index into the media named in the settings"),
+            "density": (result.density, "g/cm3", "mass density"),
             **{name: (getattr(result, name), *about) for name, about in _SUMS.items()},
         }
         for name, (values, units, description) in volumes.items():
@@ -334,6 +347,8 @@ def read_result(path: str | Path) -> tuple[Result, str]:
             axes=(file["x"][()], file["y"][()], file["z"][()]),
             voxel_volume=float(file.attrs["voxel_volume"]),
             tissue_fraction=file["tissue_fraction"][()],
+            medium=file["medium"][()],
+            density=file["density"][()],
             scale=Scale(**{name: float(file.attrs[f"scale_{name}"]) for name in names}),
             settings=json.loads(file.attrs["settings"]),
             settings_digest=str(file.attrs["settings_digest"]),

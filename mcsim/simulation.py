@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -146,6 +146,8 @@ class Simulation:
         Threads; the result does not depend on it.
     progress : callable, optional
         Called with the share done while the phase space is made.
+    description : mapping, optional
+        Further settings that made the phantom, stored with the result (JSON values).
 
     Raises
     ------
@@ -166,12 +168,14 @@ class Simulation:
         group_mask: NDArray[np.bool_] | None = None,
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
+        description: Mapping[str, object] | None = None,
     ) -> None:
         if not half_life_d > 0.0:
             raise InvalidInput(f"half-life is {half_life_d} d, expected a positive number. Correct it.")
         if threads < 1:
             raise InvalidInput(f"threads is {threads}, expected at least 1. Correct it.")
         self.phantom, self.settings, self.threads = phantom, settings, threads
+        self._description = dict(description or {})
         model = load_seed_model(seed_model, settings.spectrum or None)
         strengths = np.asarray(air_kerma_strengths, dtype=np.float64)
         self._placed, self.tissue_fraction = place_seeds(
@@ -202,6 +206,7 @@ class Simulation:
     def settings_record(self) -> dict[str, object]:
         """Settings in words and numbers, as stored with the result."""
         return {
+            **self._description,
             **asdict(self.settings),
             "seed_count": self.seed_count,
             "phase_space_digest": self.phase_space.digest,
@@ -228,6 +233,8 @@ class Simulation:
             axes=(x, y, z),
             voxel_volume=float(np.prod([(p[-1] - p[0]) / (len(p) - 1) for p in planes])),
             tissue_fraction=self.tissue_fraction,
+            medium=np.ascontiguousarray(self.phantom.medium[self.phantom.scoring]),
+            density=np.ascontiguousarray(self.phantom.density[self.phantom.scoring]),
             scale=self.scale,
             settings=self.settings_record(),
             settings_digest=self.digest(),

@@ -1,0 +1,200 @@
+"""The Monte Carlo dose of a case."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from mcsim.hdf5_file import created_by
+from mcsim.result import Result, read_result
+from mcsim.simulation import Progress, Settings, Simulation, StoppingRule, run_to_file
+from validation.case import Case
+from validation.evaluate.structure_fractions import structure_fractions
+from validation.studies.dataset_file import put
+from validation.studies.dose_grid import centres
+from validation.studies.patient_phantom import on_grid, patient_phantom, prepare_image
+
+
+@dataclass(frozen=True)
+class MonteCarloOptions:
+    """What a user chooses for a Monte Carlo dose.
+
+    Attributes
+    ----------
+    seeds : str
+        ``interseed`` or ``superposition``.
+    media : str
+        ``patient``, ``water_body`` or ``water``.
+    voxel : float
+        Edge of the scoring voxels, cm.
+    run_seed : int
+        Random seed.
+    threads : int
+        Threads; the dose does not depend on it.
+    """
+
+    seeds: str = "interseed"
+    media: str = "patient"
+    voxel: float = 0.1
+    run_seed: int = 1
+    threads: int = 1
+
+
+def prepare_simulation(
+    case: Case, options: MonteCarloOptions, on_phase_space: Callable[[float], None] | None = None
+) -> Simulation:
+    """Everything a simulation of the case needs, ready to run.
+
+    Parameters
+    ----------
+    case : Case
+        Patient and seeds.
+    options : MonteCarloOptions
+        Settings.
+    on_phase_space : callable, optional
+        Called with the share done while the seed's phase space is made (once per machine).
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    InvalidInput
+        The case and the options do not fit together.
+    """
+    phantom, description = patient_phantom(case, options.voxel, options.media)
+    x, y, z = (centres(planes) for planes in phantom.scoring_planes)
+    target = structure_fractions(case.structures[case.prescription.target], x, y, z)
+    inner = np.zeros(phantom.scoring_shape, dtype=bool)
+    for structure in case.structures.values():
+        if structure.role != "external":
+            inner |= structure_fractions(structure, x, y, z) > 0.0
+    implant = case.implant
+    return Simulation(
+        phantom,
+        implant.model,
+        implant.positions,
+        implant.axes,
+        implant.air_kerma_strengths,
+        implant.half_life_d,
+        Settings(seeds=options.seeds, run_seed=options.run_seed),
+        target_weight=target,
+        group_mask=inner,
+        threads=options.threads,
+        progress=on_phase_space,
+        description=description,
+    )
+
+
+def monte_carlo_dose(
+    case: Case,
+    options: MonteCarloOptions,
+    rule: StoppingRule,
+    path: str | Path,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_phase_space: Callable[[float], None] | None = None,
+) -> Result:
+    """Simulate the dose of a case into a file, continuing an interrupted run.
+
+    Parameters
+    ----------
+    case : Case
+        Patient and seeds.
+    options : MonteCarloOptions
+        Settings.
+    rule : StoppingRule
+        When to stop.
+    path : path
+        Result file (``seedmc-monte-carlo``).
+    on_progress, on_phase_space : callable, optional
+        Called as the work goes on.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InvalidInput
+        The case and the options do not fit together, or the file belongs to other settings.
+    """
+    simulation = prepare_simulation(case, options, on_phase_space)
+    return run_to_file(simulation, rule, path, case.digest(), on_progress)
+
+
+def monte_carlo_dataset(path: str | Path, case: Case) -> xr.Dataset:
+    """The dose of a result file as a data set, with the image on the same voxels.
+
+    Parameters
+    ----------
+    path : path
+        ``seedmc-monte-carlo`` file.
+    case : Case
+        The case it belongs to.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``dose``, ``dose_std_dev`` (Gy), ``tissue_fraction``, ``medium``, ``density``, ``hu`` over (x, y, z) in cm;
+        ``group_dose`` over (group, voxel) and ``group_histories``; settings and run facts as attributes.
+
+    Raises
+    ------
+    InvalidInput
+        The file is not a complete result.
+    """
+    result, case_digest = read_result(path)
+    dataset = xr.Dataset()
+    for axis, values in zip("xyz", result.axes, strict=True):
+        put(dataset, axis, (axis,), values, units="cm", description=f"voxel-centre {axis}")
+    planes = tuple(_planes(values) for values in result.axes)
+    hu = on_grid(case, prepare_image(case).hu, (planes[0], planes[1], planes[2]))
+    for name, values, units, description in (
+        ("dose", result.dose(), "Gy", "dose to full decay, mean over the voxel's tissue part"),
+        ("dose_std_dev", result.dose_std_dev(), "Gy", "type A standard uncertainty"),
+        ("tissue_fraction", result.tissue_fraction, "1", "share of the voxel outside all seeds"),
+        ("medium", result.medium, "1", "index into the names"),
+        ("density", result.density, "g/cm3", "mass density"),
+        ("hu", hu, "HU", "CT number, air outside BODY, seeds replaced"),
+    ):
+        put(dataset, name, ("x", "y", "z"), values, units=units, description=description)
+    dataset.medium.attrs["names"] = json.dumps(result.settings["media"])
+    counts = result.group_batches()
+    if counts.min() > 0:
+        put(
+            dataset, "group_voxel", ("voxel",), result.group_voxels, units="1", description="flat voxel index"
+        )
+        put(
+            dataset, "group_dose", ("group", "voxel"), result.group_dose(), units="Gy",
+            description="dose from the batches of one group alone",
+        )  # fmt: skip
+        put(
+            dataset, "group_histories", ("group",), counts * (result.histories / counts.sum()), units="1",
+            description="photons emitted in each group",
+        )  # fmt: skip
+    dataset.attrs.update(
+        histories=result.histories,
+        batches=result.batch_count,
+        case_digest=case_digest,
+        settings_digest=result.settings_digest,
+        settings=json.dumps(result.settings, sort_keys=True),
+        air_kerma_strength_per_history=result.scale.air_kerma_strength_per_history,
+        air_kerma_strength_per_history_std_dev=result.scale.air_kerma_strength_per_history_std_dev,
+        phase_space_digest=str(result.settings["phase_space_digest"]),
+        run_time_s=result.run_facts.get("wall_time_s", 0.0),
+        cpu_time_s=result.run_facts.get("cpu_time_s", 0.0),
+        created_by=created_by(),
+    )
+    return dataset
+
+
+def _planes(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    half = 0.5 * (values[1] - values[0])
+    return np.concatenate([values - half, [values[-1] + half]])
