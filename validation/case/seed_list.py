@@ -1,0 +1,168 @@
+"""A seed list as CSV: one line per seed, positions in cm, strengths in U."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from mcsim.invalid_input import InvalidInput
+from validation.case.implant import Implant
+from validation.case.plain_text import plain_text
+
+_NUMBERS = ("x_cm", "y_cm", "z_cm", "axis_x", "axis_y", "axis_z", "air_kerma_strength_U")
+_OPTIONAL = ("needle", "model")
+_DEFAULT_MODEL = "6711"
+_HALF_LIFE_D = 59.4  # I-125, DDEP
+_AXIS_LENGTH = 0.01  # how far a written direction may be from unit length; it is normalised
+
+
+def read_seed_csv(path: str | Path, *, half_life_d: float = _HALF_LIFE_D) -> Implant:
+    """Read a seed list.
+
+    Columns ``x_cm, y_cm, z_cm, axis_x, axis_y, axis_z, air_kerma_strength_U`` and, if wanted, ``needle``
+    (whole number, -1 or empty if unknown) and ``model`` (one for all seeds; 6711 if there is no such column),
+    in any order. Lines that start with ``#`` are comments.
+
+    Parameters
+    ----------
+    path : path
+        CSV file, UTF-8.
+    half_life_d : float
+        Half-life in days.
+
+    Returns
+    -------
+    Implant
+        Positions in cm, patient frame LPS.
+
+    Raises
+    ------
+    InvalidInput
+        A column is missing or unknown, a value is not a number, an axis is not a unit vector, models differ,
+        or the seeds themselves are refused. The sentence names the line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "seeds.csv"
+    >>> head = "x_cm,y_cm,z_cm,axis_x,axis_y,axis_z,air_kerma_strength_U"
+    >>> _ = path.write_text(head + "\\n0,0,0.5,0,0,1,0.635\\n")
+    >>> read_seed_csv(path).positions.tolist()
+    [[0.0, 0.0, 0.5]]
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as reason:
+        raise InvalidInput(
+            f"seed list {path} is not readable, expected a CSV text file in UTF-8 ({reason}). Check the file."
+        ) from reason
+    lines = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    rows = list(zip((n for n, _ in lines), csv.reader(line for _, line in lines), strict=True))
+    if not rows:
+        raise InvalidInput(
+            f"seed list {path} is empty, expected a line of columns and one line per seed. Fill it."
+        )
+    columns = _columns(rows[0][1], f"line {rows[0][0]} of {path}")
+    numbers, needles, models = [], [], set()
+    for line, values in rows[1:]:
+        where = f"line {line} of {path}"
+        if len(values) != len(columns):
+            raise InvalidInput(
+                f"{where} has {len(values)} values, expected {len(columns)} as in the first line. Correct "
+                f"the line."
+            )
+        cells = dict(zip(columns, (value.strip() for value in values), strict=True))
+        numbers.append([_number(cells[name], name, where) for name in _NUMBERS])
+        needles.append(_needle(cells.get("needle", ""), where))
+        models.add(cells.get("model", "") or _DEFAULT_MODEL)
+        _check_axis(numbers[-1][3:6], where)
+    if len(models) > 1:
+        raise InvalidInput(
+            f"models of {path} are {', '.join(sorted(plain_text(m, '?') for m in models))}, expected one "
+            f"model. Make one list per model."
+        )
+    if not numbers:
+        raise InvalidInput(f"seed list {path} has 0 seeds, expected at least 1. Add a line per seed.")
+    table = np.array(numbers)
+    axes = table[:, 3:6] / np.linalg.norm(table[:, 3:6], axis=1, keepdims=True)
+    return Implant(models.pop(), table[:, :3], axes, table[:, 6], half_life_d, np.array(needles))
+
+
+def write_seed_csv(implant: Implant, path: str | Path) -> None:
+    """Write a seed list that `read_seed_csv` reads back exactly.
+
+    Parameters
+    ----------
+    implant : Implant
+        Seeds.
+    path : path
+        CSV file; an existing one is replaced.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "seeds.csv"
+    >>> write_seed_csv(Implant("6711", [[0, 0, 0]], [[0, 0, 1]], [0.635], 59.4, [1]), path)
+    >>> path.read_text().splitlines()[1]
+    '0.0,0.0,0.0,0.0,0.0,1.0,0.635,1,6711'
+    """
+    with Path(path).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([*_NUMBERS, *_OPTIONAL])
+        rows = zip(implant.positions, implant.axes, implant.air_kerma_strengths, implant.needles, strict=True)
+        for position, axis, strength, needle in rows:
+            # repr keeps every digit of a float.
+            values = [repr(float(v)) for v in (*position, *axis, strength)]
+            writer.writerow([*values, int(needle), implant.model])
+
+
+def _columns(names: list[str], where: str) -> list[str]:
+    columns = [name.strip() for name in names]
+    missing = [name for name in _NUMBERS if name not in columns]
+    unknown = [plain_text(name, "(empty)") for name in columns if name not in (*_NUMBERS, *_OPTIONAL)]
+    if missing or unknown or len(set(columns)) != len(columns):
+        fault = f"misses {', '.join(missing)}" if missing else f"has {', '.join(unknown) or 'a column twice'}"
+        raise InvalidInput(
+            f"{where} {fault}, expected the columns {', '.join(_NUMBERS)} and, if wanted, "
+            f"{', '.join(_OPTIONAL)} (comma-separated). Correct the first line."
+        )
+    return columns
+
+
+def _number(cell: str, name: str, where: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise InvalidInput(
+            f"{name} in {where} is {cell[:32]!r}, expected a finite number (decimal point, no unit). Correct "
+            f"the line."
+        )
+    return value
+
+
+def _needle(cell: str, where: str) -> int:
+    try:
+        return int(cell) if cell else -1
+    except ValueError:
+        raise InvalidInput(
+            f"needle in {where} is {cell[:32]!r}, expected a whole number, or nothing if unknown. Correct "
+            f"the line."
+        ) from None
+
+
+def _check_axis(axis: list[float], where: str) -> None:
+    length = float(np.linalg.norm(axis))
+    if abs(length - 1) > _AXIS_LENGTH:
+        raise InvalidInput(
+            f"axis in {where} has length {length:g}, expected 1 (the direction of the long axis of the "
+            f"seed). Divide it by its length."
+        )
