@@ -70,6 +70,20 @@ def test_fast_method_holds_for_tables_off_its_own_grid(points: FloatArray) -> No
     assert np.abs(fast / exact - 1).max() < 1e-3
 
 
+def test_fast_method_keeps_its_bound_for_any_distances_of_the_anisotropy(points: FloatArray) -> None:
+    seed = tg43.load_source("6711")
+    # Steps of F with distance that are steep, and off the 0.005 cm grid by 0.0013 to 0.004 cm.
+    steep = replace(
+        seed,
+        anisotropy_distances=np.array([0.2513, 0.5037, 1.0021, 2.0014, 2.0539, 5.0026]),
+        anisotropy=seed.anisotropy * np.array([1.0, 0.5, 1.0, 0.8, 1.2, 1.0])[:, np.newaxis],
+    )
+    seeds = [[0, 0, 0]], [[0, 0, 1]], [1.0]
+    exact = tg43.dose_rate(points, *seeds, steep)
+    fast = tg43.dose_rate(points, *seeds, steep, method="fast")
+    assert np.abs(fast / exact - 1).max() < BOUND
+
+
 def test_fast_method_has_the_same_bits_for_any_sharing_of_work() -> None:
     source = tg43.load_source("6711")
     rng = np.random.default_rng(4)

@@ -101,9 +101,9 @@ def test_anisotropy_factor_follows_from_the_anisotropy_function(seed: SourceData
         anisotropy = tg43.anisotropy_function(r, theta, seed)
         integrand = anisotropy * tg43.geometry_function(r, theta, length) * np.sin(theta)
         computed = integrand @ weight / tg43.geometry_function(r, np.pi / 2, length)
-        # Rounding of F and φ_an is 0.0005 each; 0.004 more for the chord through F in 10° steps, where F is
-        # concave.
-        assert computed == pytest.approx(published, abs=0.005), r
+        # Rounding of F and φ_an is 0.0005 each; 0.001 more for the chord through F in 10° steps, where it
+        # bends.
+        assert computed == pytest.approx(published, abs=0.002), r
 
 
 def test_total_dose_of_one_unit_strength_at_the_reference_point(seed: SourceData) -> None:

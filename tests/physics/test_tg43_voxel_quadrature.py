@@ -75,9 +75,12 @@ def test_voxel_mean_does_not_move_on_refinement(
     seed: SourceData, axis: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grid = [np.arange(-25, 26) * 0.1 + 0.03] * 3
-    arguments = (*grid, [[0, 0, 0]], [_unit(axis)], [1.0], seed)
+    # The second seed adds nothing but cut voxels at 1.1 cm from the first, about its axis.
+    direction = _unit(axis)
+    arguments = (*grid, [[0, 0, 0], 1.1 * direction], [direction, direction], [1.0, 0.0], seed)
     coarse = tg43.voxel_mean_dose_rate(*arguments)
     monkeypatch.setattr(voxel_average, "SUB_CELL", 1 / 20)
+    monkeypatch.setattr(voxel_average, "NEAR_BLOCKS", 1000)
     for rules in ("NEAR_AXIS_RULES", "ELSEWHERE_RULES"):
         finer = tuple((limit, min(number + 4, 9)) for limit, number in getattr(voxel_average, rules))
         monkeypatch.setattr(voxel_average, rules, finer)
@@ -97,9 +100,9 @@ def test_missing_tissue_is_the_volume_of_the_capsule(seed: SourceData, ends: str
     volume = np.pi * radius**2 * cylinder + sphere
     grid = [np.arange(-5, 6) * 0.1 + 0.013, np.arange(-8, 9) * 0.07, np.arange(-4, 5) * 0.11 + 0.02]
     fraction = tg43.voxel_mean_dose_rate(*grid, [[0, 0, 0]], [_unit(axis)], [1.0], source).tissue_fraction
-    # Along the grid every cross-section meets its cells alike and their deviations of about (0.1 cell /
-    # radius)² / 10 add up: 1e-3. Oblique walls average them out.
-    tolerance = 2e-4 if axis == "oblique" else 1e-3
+    # Along the grid every cross-section meets its cells alike and their deviations, (cell / radius)² / 10 or 1e-3,
+    # add up. Oblique walls average them out, but for the rim of a flat end, whose cells are taken as slabs: 5e-4.
+    tolerance = {"hemispherical": 2e-4, "flat": 5e-4}[ends] if axis == "oblique" else 1e-3
     assert (1 - fraction).sum() * 0.1 * 0.07 * 0.11 == pytest.approx(volume, rel=tolerance)
 
 
@@ -128,12 +131,12 @@ def test_overlapping_capsules_are_left_out_once(seed: SourceData) -> None:
 
 
 def test_neighbouring_capsules_are_left_out_of_one_anothers_dose(seed: SourceData) -> None:
-    # Two seeds side by side: the second, with no strength, only takes volume away; where it does, the mean of
-    # the first is the mean over what is left. Brute force with both capsules masked.
-    grid = [np.arange(-3, 6) * 0.1] * 3
-    seeds = [[0, 0, 0], [0.13, 0.02, 0.05]], [[0, 0, 1], [0, 0, 1]], [1.0, 0.0]
+    # Two seeds side by side, both in one voxel: the second, with no strength, only takes volume away; where
+    # it does, the mean of the first is the mean over what is left. Brute force with both capsules masked.
+    grid = [np.arange(-3, 6) * 0.1 + 0.05] * 3
+    seeds = [[0, 0, 0], [0.085, 0.02, 0.05]], [[0, 0, 1], [0, 0, 1]], [1.0, 0.0]
     mean = tg43.voxel_mean_dose_rate(*grid, *seeds, seed)
-    index = (4, 3, 3)
+    index = (3, 3, 3)
     along = ((np.arange(100) + 0.5) / 100 - 0.5) * 0.1
     points = [grid[k][index[k]] for k in range(3)] + np.stack(
         np.meshgrid(along, along, along, indexing="ij"), axis=-1
