@@ -18,25 +18,6 @@ FloatArray = NDArray[np.float64]
 ENERGY_MIN_KEV = 1.0
 ENERGY_MAX_KEV = 40.0
 
-SYMBOLS = (
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
-    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb "
-    "Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi"
-).split()
-
-# Standard atomic weights (IUPAC 2021 abridged, doi:10.1515/pac-2019-0603), g/mol, in the order of SYMBOLS.
-ATOMIC_WEIGHTS = tuple(
-    float(w)
-    for w in (
-        "1.008 4.0026 6.94 9.0122 10.81 12.011 14.007 15.999 18.998 20.180 22.990 24.305 26.982 28.085 30.974 "
-        "32.06 35.45 39.95 39.098 40.078 44.956 47.867 50.942 51.996 54.938 55.845 58.933 58.693 63.546 65.38 "
-        "69.723 72.630 74.922 78.971 79.904 83.798 85.468 87.62 88.906 91.224 92.906 95.95 97.0 101.07 102.91 "
-        "106.42 107.87 112.41 114.82 118.71 121.76 127.60 126.90 131.29 132.91 137.33 138.91 140.12 140.91 "
-        "144.24 145.0 150.36 151.96 157.25 158.93 162.50 164.93 167.26 168.93 173.05 174.97 178.49 180.95 "
-        "183.84 186.21 190.23 192.22 195.08 196.97 200.59 204.38 207.2 208.98"
-    ).split()
-)
-
 
 @dataclass(frozen=True)
 class ElementTable:
@@ -107,7 +88,7 @@ class ElementTable:
         --------
         >>> oxygen = element_table("O")
         >>> round(float(oxygen.interpolate("photoelectric", np.array([28.0]))[0]), 4)
-        0.205
+        0.2055
         """
         energy = np.asarray(energy, dtype=np.float64)
         side_of = energy if side_of is None else np.asarray(side_of, dtype=np.float64)
@@ -137,21 +118,23 @@ def _all_elements() -> tuple[dict[str, ElementTable], str]:
     resource = files("mcsim.data") / "cross_sections.h5"
     with as_file(resource) as path, hdf5_file.open_checked(path, "seedmc-cross-sections", 1) as file:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        columns = {name: file[name][()].astype(np.float64) for name in file if name != "atomic_number"}
+        per_element = ("symbol", "atomic_number", "atomic_weight")
+        symbols = file["symbol"].asstr()[()]
+        numbers, weights = file["atomic_number"][()], file["atomic_weight"][()]
+        columns = {name: file[name][()].astype(np.float64) for name in file if name not in per_element}
         offsets = {name: file[name].attrs["offsets"] for name in columns}
         tables: dict[str, ElementTable] = {}
-        for k, Z in enumerate(file["atomic_number"][()]):
+        for k, symbol in enumerate(symbols):
             part = {
                 name: values[offsets[name][k] : offsets[name][k + 1]]
                 for name, values in columns.items()
                 if name != "momentum_transfer"
             }
             k_edge, k_yield = part.pop("k_shell")
-            symbol = SYMBOLS[Z - 1]
             tables[symbol] = ElementTable(
                 symbol=symbol,
-                atomic_number=int(Z),
-                atomic_weight=ATOMIC_WEIGHTS[Z - 1],
+                atomic_number=int(numbers[k]),
+                atomic_weight=float(weights[k]),
                 momentum_transfer=columns["momentum_transfer"],
                 k_edge=float(k_edge),
                 k_yield=float(k_yield),

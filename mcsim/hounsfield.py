@@ -43,7 +43,9 @@ class HounsfieldCurve:
     def __post_init__(self) -> None:
         for name, values in (("hu", self.hu), ("upper_hu", self.upper_hu)):
             if np.any(np.diff(values) <= 0.0):
-                raise InvalidInput(f"{name} of the CT curve is {values}, expected ascending values. Sort them.")
+                raise InvalidInput(
+                    f"{name} of the CT curve is {values}, expected ascending values. Sort them."
+                )
         if len(self.hu) != len(self.density) or min(self.density) <= 0.0:
             raise InvalidInput(
                 f"density of the CT curve is {self.density} g/cm³, expected {len(self.hu)} positive values. Correct it."

@@ -48,12 +48,14 @@ def build_medium_tables(materials: Sequence[Material], cut_off_kev: float = 1.0)
     >>> round(float(tables.total[2700, 0, 0]), 4)  # cm²/g at 28 keV
     0.4175
     """
-    edges = ENERGY_MIN_KEV + np.arange(round((ENERGY_MAX_KEV - ENERGY_MIN_KEV) * BINS_PER_KEV) + 1) / BINS_PER_KEV
+    edges = (
+        ENERGY_MIN_KEV + np.arange(round((ENERGY_MAX_KEV - ENERGY_MIN_KEV) * BINS_PER_KEV) + 1) / BINS_PER_KEV
+    )
     low, high = edges[:-1], edges[1:]
     centre = 0.5 * (low + high)
     nodes = MOMENTUM_TRANSFER_MAX * np.linspace(0.0, 1.0, MOMENTUM_TRANSFER_NODES) ** 2
     lines = [_fluorescence_lines(material, low, high, centre, cut_off_kev) for material in materials]
-    most_lines = max(1, max(len(energy) for energy, _, _ in lines))
+    most_lines = max(1, *(len(energy) for energy, _, _ in lines))
 
     shape = (len(low), len(materials), 2)
     total, absorption, incoherent, coherent = (np.zeros(shape) for _ in range(4))
@@ -99,7 +101,9 @@ def build_medium_tables(materials: Sequence[Material], cut_off_kev: float = 1.0)
     )
 
 
-def mass_energy_absorption(material: Material, energy_kev: FloatArray, cut_off_kev: float = 1.0) -> FloatArray:
+def mass_energy_absorption(
+    material: Material, energy_kev: FloatArray, cut_off_kev: float = 1.0
+) -> FloatArray:
     """Mass energy-absorption coefficient µ_en/ρ of a medium.
 
     Parameters
@@ -129,7 +133,9 @@ def mass_energy_absorption(material: Material, energy_kev: FloatArray, cut_off_k
     return np.asarray(tables.energy_absorption[index, 0, 0] + above * tables.energy_absorption[index, 0, 1])
 
 
-def _mass_coefficient(material: Material, quantity: str, energy: FloatArray, side_of: FloatArray) -> FloatArray:
+def _mass_coefficient(
+    material: Material, quantity: str, energy: FloatArray, side_of: FloatArray
+) -> FloatArray:
     return np.asarray(
         sum(
             fraction * element_table(symbol).interpolate(quantity, energy, side_of)
@@ -143,7 +149,7 @@ def _fluorescence_lines(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Line energies and the probability of each per absorption at both ends of every bin, (bins, lines)."""
     energies: list[float] = []
-    columns: list[tuple[FloatArray, FloatArray]] = []
+    columns: list[tuple[FloatArray, ...]] = []
     photo = [_mass_coefficient(material, "photoelectric", side, centre) for side in (low, high)]
     for symbol, fraction in material.fractions.items():
         element = element_table(symbol)
@@ -152,7 +158,7 @@ def _fluorescence_lines(
                 continue
             energies.append(float(energy))
             columns.append(
-                tuple(  # type: ignore[arg-type]
+                tuple(
                     fraction
                     * element.interpolate("photoelectric", side, centre)
                     / whole
@@ -192,4 +198,5 @@ def _mean_transfer_fraction(incoherent_function: FloatArray, energy: FloatArray)
     nodes = np.linspace(0.0, 1.0, MOMENTUM_TRANSFER_NODES)
     s = np.interp(np.sqrt(x / MOMENTUM_TRANSFER_MAX), nodes, incoherent_function)
     density = q**2 * (q + 1.0 / q - 1.0 + cosine**2) * s * weight
-    return np.interp(energy, coarse, (density * (1.0 - q)).sum(axis=1) / density.sum(axis=1))
+    mean = (density * (1.0 - q)).sum(axis=1) / density.sum(axis=1)
+    return np.asarray(np.interp(energy, coarse, mean), dtype=np.float64)

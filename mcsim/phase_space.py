@@ -261,7 +261,9 @@ def _write(path: Path, seed: PhaseSpace, model: SeedModel) -> None:
 def _read(path: Path, digest: str) -> PhaseSpace:
     with hdf5_file.open_checked(path, FILETYPE, 1) as file:
         if file.attrs["digest"] != digest:
-            raise InvalidInput(f"digest of {path} is {file.attrs['digest']}, expected {digest}. Delete the file.")
+            raise InvalidInput(
+                f"digest of {path} is {file.attrs['digest']}, expected {digest}. Delete the file."
+            )
         os.utime(path)
         return PhaseSpace(
             photons=file["photons"][()],

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -102,7 +103,7 @@ class Result:
     medium: NDArray[np.uint8]
     density: NDArray[np.float32]
     scale: Scale
-    settings: dict[str, object]
+    settings: dict[str, Any]
     settings_digest: str
     total: NDArray[np.int64]
     square_high: NDArray[np.uint64]
@@ -116,12 +117,12 @@ class Result:
     @property
     def batch_count(self) -> int:
         """Number of batches summed."""
-        return sum(stop - first for first, stop in self.batches)
+        return int(sum(stop - first for first, stop in self.batches))
 
     @property
     def histories(self) -> int:
         """Photons emitted by all seeds together (expected number; a fixed number of productive ones is simulated)."""
-        seeds = int(self.settings["seed_count"])  # type: ignore[call-overload]
+        seeds = int(self.settings["seed_count"])
         return round(self.batch_count * self.scale.histories_per_batch_and_seed * seeds)
 
     def add(self, batch: int, tally: FloatArray, balance: FloatArray) -> None:
@@ -153,7 +154,9 @@ class Result:
     def _variance_of_mean(self, voxels: slice | NDArray[np.int64]) -> FloatArray:
         n = self.batch_count
         long = np.longdouble
-        square = self.square_high.ravel()[voxels] * long(2.0) ** 64 + self.square_low.ravel()[voxels].astype(long)
+        square = self.square_high.ravel()[voxels] * long(2.0) ** 64 + self.square_low.ravel()[voxels].astype(
+            long
+        )
         total = self.total.ravel()[voxels].astype(long)
         variance = np.maximum(square - total * total / n, 0.0) / (n * (n - 1.0))
         shape = self.total.shape if isinstance(voxels, slice) else (-1,)
@@ -244,9 +247,7 @@ def merge(results: Sequence[Result]) -> Result:
             "group_total": first.group_total.copy(),
             "balance": first.balance.copy(),
             "batches": _joined([r for result in results for r in result.batches]),
-            "run_facts": {
-                key: sum(r.run_facts.get(key, 0.0) for r in results) for key in first.run_facts
-            },
+            "run_facts": {key: sum(r.run_facts.get(key, 0.0) for r in results) for key in first.run_facts},
         }
     )
     for other in results[1:]:
@@ -260,7 +261,10 @@ def merge(results: Sequence[Result]) -> Result:
 
 
 _SUMS = {
-    "total": ("2^-32 keV cm3/g", "sum over batches of energy x path x mu_en/rho, weighted with relative strengths"),
+    "total": (
+        "2^-32 keV cm3/g",
+        "sum over batches of energy x path x mu_en/rho, weighted with relative strengths",
+    ),
     "square_high": ("2^-64 (keV cm3/g)^2", "upper 64 bits of the sum over batches of squares"),
     "square_low": ("2^-64 (keV cm3/g)^2", "lower 64 bits of the sum over batches of squares"),
 }
@@ -302,11 +306,15 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
             data = _dataset(file, name, values, units, description)
             for k, axis in enumerate("xyz"):
                 data.dims[k].attach_scale(file[axis])
-        voxel = _dataset(file, "group_voxel", result.group_voxels, "1", "flat index [ix, iy, iz] of voxels kept per group")
+        voxel = _dataset(
+            file, "group_voxel", result.group_voxels, "1", "flat index [ix, iy, iz] of voxels kept per group"
+        )
         voxel.make_scale("voxel")
         group = _dataset(file, "group", np.arange(GROUPS), "1", "group of batches: batch number modulo 20")
         group.make_scale("group")
-        sums = _dataset(file, "group_total", result.group_total, "2^-32 keV cm3/g", "sum over the batches of each group")
+        sums = _dataset(
+            file, "group_total", result.group_total, "2^-32 keV cm3/g", "sum over the batches of each group"
+        )
         sums.dims[0].attach_scale(group)
         sums.dims[1].attach_scale(voxel)
         term = _dataset(file, "balance", result.balance, "2^-16 keV", "; ".join(BALANCE_TERMS))
@@ -317,7 +325,9 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
             run.attrs[key] = value
 
 
-def _dataset(file: h5py.File, name: str, values: NDArray[np.generic], units: str, description: str) -> h5py.Dataset:
+def _dataset(
+    file: h5py.File, name: str, values: NDArray[np.generic], units: str, description: str
+) -> h5py.Dataset:
     data = file.create_dataset(name, data=values)
     data.attrs["units"], data.attrs["description"] = units, description
     return data

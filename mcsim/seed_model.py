@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -96,9 +97,11 @@ class SeedModel:
     def digest(self) -> str:
         """SHA-256 of everything that decides what the seed emits and how it attenuates."""
         content = repr(
-            (self.solids, self.outer, self.active, self.mirror_symmetric)
-            + tuple((m, sorted(material(m).fractions.items()), material(m).density) for m in self.media)
-            + (self.spectrum.energy_kev, self.spectrum.photons_per_decay)
+            [
+                (self.solids, self.outer, self.active, self.mirror_symmetric),
+                [(m, sorted(material(m).fractions.items()), material(m).density) for m in self.media],
+                (self.spectrum.energy_kev, self.spectrum.photons_per_decay),
+            ]
         )
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -122,7 +125,7 @@ class SeedModel:
         planes = np.unique([z for s in self.solids for z in (s.z_min, s.z_max)])
         parts = []
         nodes, weights = np.polynomial.legendre.leggauss(16)
-        for low, high in zip(planes[:-1], planes[1:], strict=True):
+        for low, high in pairwise(planes):
             middle = np.array([0.5 * (low + high)])
             here = [s for s in self.solids if s.z_min <= middle[0] <= s.z_max]
             last = max((k for k, s in enumerate(here) if s.name == self.active), default=None)
@@ -137,7 +140,9 @@ class SeedModel:
             dense = np.linspace(low, high, 201)
             rings = outer.radius_squared(dense) - (inner.radius_squared(dense) if inner else 0.0)
             volume = float(0.5 * (high - low) * (ring * weights).sum())
-            parts.append((volume, low, high, outer.profile, inner.profile if inner else (0.0, 0.0, 0.0), rings.max()))
+            parts.append(
+                (volume, low, high, outer.profile, inner.profile if inner else (0.0, 0.0, 0.0), rings.max())
+            )
         if not parts:
             raise InvalidInput(
                 f"active region of {self.name} is empty, expected solids named {self.active!r} that later solids "

@@ -20,10 +20,11 @@ from mcsim.kernels._jit import kernel_digest
 from mcsim.kernels.voxel_transport import transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
-from mcsim.phantom import Phantom, place_seeds
+from mcsim.phantom import Phantom
 from mcsim.phase_space import DEFAULT_HISTORIES, PhaseSpace, load_phase_space
 from mcsim.result import GROUPS, Result, Scale, read_result, write_result
 from mcsim.seed_model import load_seed_model
+from mcsim.seed_placement import place_seeds
 
 FloatArray = NDArray[np.float64]
 
@@ -63,7 +64,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.seeds not in ("interseed", "superposition"):
-            raise InvalidInput(f"seeds is {self.seeds!r}, expected 'interseed' or 'superposition'. Use one of them.")
+            raise InvalidInput(
+                f"seeds is {self.seeds!r}, expected 'interseed' or 'superposition'. Use one of them."
+            )
         if not 0 <= self.run_seed < 2**63:
             raise InvalidInput(f"run_seed is {self.run_seed}, expected 0 to 2^63 − 1. Choose another number.")
         if self.productive_histories_per_batch < 1:
@@ -71,7 +74,7 @@ class Settings:
                 f"productive_histories_per_batch is {self.productive_histories_per_batch}, expected at least 1."
                 f" Choose a positive number."
             )
-        if not 1.0 <= self.cut_off_kev <= 20.0:  # noqa: SIM300
+        if not 1.0 <= self.cut_off_kev <= 20.0:
             raise InvalidInput(
                 f"cut_off_kev is {self.cut_off_kev} keV, expected 1 to 20 (the tables begin at 1 keV; above 20 keV "
                 f"silver lines would be lost). Choose a value in this range."
@@ -152,7 +155,7 @@ class Simulation:
     Raises
     ------
     InvalidInput
-        See `mcsim.phantom.place_seeds` and `Settings`.
+        See `mcsim.seed_placement.place_seeds` and `Settings`.
     """
 
     def __init__(
@@ -299,8 +302,9 @@ class Simulation:
         result = self.empty_result() if result is None else result
         if result.settings_digest != self.digest():
             raise InvalidInput(
-                f"settings digest of the earlier result is {result.settings_digest[:16]}, expected {self.digest()[:16]} "
-                f"(another case, other settings or another version). Remove the file or give another name."
+                f"settings digest of the earlier result is {result.settings_digest[:16]}, expected "
+                f"{self.digest()[:16]} (another case, other settings or another version). Remove the file or give "
+                f"another name."
             )
         first = rule.batches[0]
         if result.batches and (len(result.batches) > 1 or result.batches[0][0] != first):

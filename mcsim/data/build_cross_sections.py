@@ -136,8 +136,13 @@ def write(path: Path) -> None:
     }
     tables = [element_table(Z) for Z in ELEMENTS]
     with hdf5_file.create(path, "seedmc-cross-sections", "1.0", attributes) as file:
-        atomic_number = file.create_dataset("atomic_number", data=np.array(ELEMENTS, dtype=np.int32))
-        atomic_number.attrs["units"], atomic_number.attrs["description"] = "1", "atomic number Z of each element"
+        for name, values, units, description in (
+            ("symbol", [xraylib.AtomicNumberToSymbol(Z) for Z in ELEMENTS], "1", "chemical symbol"),
+            ("atomic_number", np.array(ELEMENTS, dtype=np.int32), "1", "atomic number Z"),
+            ("atomic_weight", [xraylib.AtomicWeight(Z) for Z in ELEMENTS], "g/mol", "atomic weight"),
+        ):
+            data = file.create_dataset(name, data=values)
+            data.attrs["units"], data.attrs["description"] = units, description
         for name in ("momentum_transfer", *(key for key in DESCRIPTIONS if key != "momentum_transfer")):
             parts = [table[name] for table in tables]
             if name == "momentum_transfer":  # the same for all elements

@@ -28,8 +28,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SEEDMC_CACHE_DIR") or platformdirs.user_cache_dir("seedmc"))
 
 
-numba.config.CACHE_DIR = str(cache_folder() / "kernels" / kernel_digest()[:16])
+vars(numba.config)["CACHE_DIR"] = str(cache_folder() / "kernels" / kernel_digest()[:16])
 
 # The scheduling of floating-point operations stays as written (no fastmath): sums are compared bit for bit.
 jit = numba.njit(cache=True, nogil=True, error_model="numpy")
-inline = numba.njit(cache=True, nogil=True, error_model="numpy", inline="never")

@@ -1,8 +1,9 @@
 """Photoelectric absorption and the fluorescence that may follow.
 
 The probability of every line per absorption, w_Z σ_Z(E)/σ(E) · K share · yield · line rate, is tabulated for each
-medium, so one random number decides between no photon and each line. One fluorescence photon at most leaves an absorption:
-L lines after a K line are neglected, and so is all fluorescence below the cut-off (its energy stays at the site, and in µ_en).
+medium, so one random number decides between no photon and each line. One fluorescence photon at most leaves an
+absorption: L lines after a K line are neglected, and so is all fluorescence below the cut-off (its energy stays at
+the site, and in µ_en).
 """
 
 from __future__ import annotations

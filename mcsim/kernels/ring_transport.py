@@ -54,7 +54,9 @@ def track_in_ring(ring, x, y, z, u, v, w, t_max):
 
 
 @jit
-def ring_batch(first, count, run_seed, emission, rings, radius, density, medium, solids, tables, cut_off, tally):
+def ring_batch(
+    first, count, run_seed, emission, rings, radius, density, medium, solids, tables, cut_off, tally
+):
     """Histories first … first+count−1 of a seed at the centre of a sphere; `tally` (rings,) gets E · path · µ_en/ρ."""
     state = np.empty(2, np.uint64)
     intervals = np.empty((2, solids.z_min.shape[0]))
@@ -81,7 +83,8 @@ def ring_batch(first, count, run_seed, emission, rings, radius, density, medium,
                         step = t_in
                         enters = True
                 absorption = energy * (
-                    tables.energy_absorption[index, medium, 0] + above * tables.energy_absorption[index, medium, 1]
+                    tables.energy_absorption[index, medium, 0]
+                    + above * tables.energy_absorption[index, medium, 1]
                 )
                 for k in range(rings.shape[0]):
                     length = track_in_ring(rings[k], x, y, z, u, v, w, step)

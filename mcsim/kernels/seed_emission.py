@@ -71,7 +71,21 @@ def emit_photons(first, count, run_seed, layer, solids, tables, cut_off, photons
         totals[0] += energy
         u, v, w = isotropic(state)
         status, x, y, z, u, v, w, t, energy, _ = pass_through_seed(
-            rho, 0.0, z, u, v, w, 0.0, energy, optical_path(state), solids, tables, cut_off, intervals, deposited, state
+            rho,
+            0.0,
+            z,
+            u,
+            v,
+            w,
+            0.0,
+            energy,
+            optical_path(state),
+            solids,
+            tables,
+            cut_off,
+            intervals,
+            deposited,
+            state,
         )
         if status == ABSORBED:
             continue

@@ -12,7 +12,9 @@ ABSORBED, LEFT, LEFT_SCATTERED = 0, 1, 2
 
 
 @jit
-def pass_through_seed(x, y, z, u, v, w, t, energy, path, solids, tables, cut_off, intervals, deposited, state):
+def pass_through_seed(
+    x, y, z, u, v, w, t, energy, path, solids, tables, cut_off, intervals, deposited, state
+):
     """Follow a photon in the seed's own frame.
 
     The ray starts at (x, y, z) and is at parameter `t` on it; `path` is the optical path left. `intervals` is scratch,

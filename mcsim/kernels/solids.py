@@ -2,7 +2,8 @@
 
 Every solid is {ρ² ≤ a + b z + c z², z_min ≤ z ≤ z_max} about the seed's long axis: cylinder (r², 0, 0), cone
 ((p + q z)²), sphere and ellipsoid (c < 0). All of them are convex, so a ray meets each in one interval. Where solids
-overlap the later one counts (nesting order); the first `outer_count` solids together are the seed's outside, convex too.
+overlap the later one counts (nesting order); the first `outer_count` solids together are the seed's outside, which is
+convex too.
 """
 
 from __future__ import annotations

@@ -34,7 +34,11 @@ def free_fractions(x_planes, y_planes, z_planes, seeds, solids):
                     for entry in range(seeds.first[f], seeds.first[f + 1]):
                         j = seeds.touching[entry]
                         px, py, pz = to_seed(
-                            seeds, j, x - seeds.position[j, 0], y - seeds.position[j, 1], z - seeds.position[j, 2]
+                            seeds,
+                            j,
+                            x - seeds.position[j, 0],
+                            y - seeds.position[j, 1],
+                            z - seeds.position[j, 2],
                         )
                         if solid_at(solids, px, py, pz) >= 0:
                             blocked += 1

@@ -111,7 +111,24 @@ def next_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit)
 
 @jit
 def transport_photon(
-    x, y, z, u, v, w, energy, emitter, weight, voxels, seeds, solids, tables, cut_off, scratch, tally, balance, state
+    x,
+    y,
+    z,
+    u,
+    v,
+    w,
+    energy,
+    emitter,
+    weight,
+    voxels,
+    seeds,
+    solids,
+    tables,
+    cut_off,
+    scratch,
+    tally,
+    balance,
+    state,
 ):
     """Follow one photon that has just left seed `emitter` until it is absorbed or leaves the phantom.
 
@@ -158,7 +175,7 @@ def transport_photon(
                 t_z = (voxels.z_planes[iz + up_z] - z) * inverse_w
                 voxel = (ix * ny + iy) * nz + iz
                 relocate = False
-            t_next = min(t_x, min(t_y, t_z))
+            t_next = min(t_x, t_y, t_z)
             medium = voxels.medium[voxel]
             hit = -1
             if medium & SEED_FLAG:
@@ -176,13 +193,31 @@ def transport_photon(
             t = t_next
             if hit >= 0:
                 px, py, pz = to_seed(
-                    seeds, hit, x - seeds.position[hit, 0], y - seeds.position[hit, 1], z - seeds.position[hit, 2]
+                    seeds,
+                    hit,
+                    x - seeds.position[hit, 0],
+                    y - seeds.position[hit, 1],
+                    z - seeds.position[hit, 2],
                 )
                 du, dv, dw = to_seed(seeds, hit, u, v, w)
                 deposited[0] = 0.0
                 deposited[1] = 0.0
                 status, px, py, pz, du, dv, dw, t, energy, path = pass_through_seed(
-                    px, py, pz, du, dv, dw, t, energy, path, solids, tables, cut_off, intervals, deposited, state
+                    px,
+                    py,
+                    pz,
+                    du,
+                    dv,
+                    dw,
+                    t,
+                    energy,
+                    path,
+                    solids,
+                    tables,
+                    cut_off,
+                    intervals,
+                    deposited,
+                    state,
                 )
                 balance[IN_SEEDS] += weight * deposited[0]
                 balance[BELOW_CUT_OFF] += weight * deposited[1]

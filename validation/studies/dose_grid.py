@@ -76,7 +76,8 @@ def centres(planes: FloatArray) -> FloatArray:
 def patient_planes(case: Case) -> list[FloatArray]:
     """Boundaries of the coarse voxels around the scoring grid in a patient.
 
-    The image is covered with voxels of 3 mm; where it ends nearer than 10 cm to a seed, one more voxel reaches to 10 cm.
+    The image is covered with voxels of 3 mm; where it ends nearer than 10 cm to a seed, one more voxel reaches that
+    far.
 
     Parameters
     ----------

@@ -156,15 +156,16 @@ def monte_carlo_dataset(path: str | Path, case: Case) -> xr.Dataset:
         put(dataset, axis, (axis,), values, units="cm", description=f"voxel-centre {axis}")
     planes = tuple(_planes(values) for values in result.axes)
     hu = on_grid(case, prepare_image(case).hu, (planes[0], planes[1], planes[2]))
-    for name, values, units, description in (
+    volumes: tuple[tuple[str, NDArray[np.generic], str, str], ...] = (
         ("dose", result.dose(), "Gy", "dose to full decay, mean over the voxel's tissue part"),
         ("dose_std_dev", result.dose_std_dev(), "Gy", "type A standard uncertainty"),
         ("tissue_fraction", result.tissue_fraction, "1", "share of the voxel outside all seeds"),
         ("medium", result.medium, "1", "index into the names"),
         ("density", result.density, "g/cm3", "mass density"),
         ("hu", hu, "HU", "CT number, air outside BODY, seeds replaced"),
-    ):
-        put(dataset, name, ("x", "y", "z"), values, units=units, description=description)
+    )
+    for name, quantity, units, description in volumes:
+        put(dataset, name, ("x", "y", "z"), quantity, units=units, description=description)
     dataset.medium.attrs["names"] = json.dumps(result.settings["media"])
     counts = result.group_batches()
     if counts.min() > 0:

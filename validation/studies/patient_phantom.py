@@ -170,7 +170,9 @@ def patient_phantom(
         ), description
     image = prepare_image(case)
     planes, scoring = surrounded(fine, patient_planes(case))
-    description["beyond_the_image"] = "the image's edge voxels go on to 10 cm from the nearest seed, then vacuum"
+    description["beyond_the_image"] = (
+        "the image's edge voxels go on to 10 cm from the nearest seed, then vacuum"
+    )
     description["outside_body"] = "air" if case.external is not None else "as in the CT (no BODY structure)"
     if media == "water_body":
         if case.external is None:
@@ -180,7 +182,9 @@ def patient_phantom(
             )
         inside = on_grid(case, image.body.astype(np.float64), planes) >= 0.5
         density = np.where(inside, water, material("air").density).astype(np.float32)
-        return Phantom(planes, np.where(inside, 0, 1).astype(np.uint8), density, ("water", "air"), scoring), description
+        return Phantom(
+            planes, np.where(inside, 0, 1).astype(np.uint8), density, ("water", "air"), scoring
+        ), description
     medium, density = media_from_hounsfield(on_grid(case, image.hu, planes), curve)
     description["hounsfield_curve"] = curve.source
     description["seed_artefact_voxels_overridden"] = image.overridden

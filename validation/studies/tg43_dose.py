@@ -38,9 +38,7 @@ def tg43_dose(case: Case, voxel: float) -> xr.Dataset:
     x, y, z = (centres(planes) for planes in scoring_planes(case, voxel))
     implant = case.implant
     source = load_source(implant.model)
-    rate = voxel_mean_dose_rate(
-        x, y, z, implant.positions, implant.axes, implant.air_kerma_strengths, source
-    )
+    rate = voxel_mean_dose_rate(x, y, z, implant.positions, implant.axes, implant.air_kerma_strengths, source)
     dataset = xr.Dataset()
     for axis, values in zip("xyz", (x, y, z), strict=True):
         put(dataset, axis, (axis,), values, units="cm", description=f"voxel-centre {axis}")

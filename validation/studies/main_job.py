@@ -1,0 +1,164 @@
+"""The main job: from a DICOM folder, a case file or a built-in case to the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcsim.invalid_input import InvalidInput
+from mcsim.simulation import Progress, StoppingRule
+from validation.case import Case, built_in
+from validation.studies.compare import Comparison, compare
+from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dataset, monte_carlo_dose
+from validation.studies.tg43_dose import read_tg43_dose, tg43_dose, write_tg43_dose
+
+BUILT_IN = ("neck",)
+
+
+@dataclass(frozen=True)
+class CaseChoice:
+    """Which of several series, plans or structure sets of a folder to take, and a seed list to put in."""
+
+    ct_series: str | None = None
+    plan: str | None = None
+    structures: str | None = None
+    seed_list: Path | None = None
+
+
+def load_case(source: str, choice: CaseChoice) -> Case:
+    """Read a case from wherever it is.
+
+    Parameters
+    ----------
+    source : str
+        DICOM folder, case file, or the name of a built-in case.
+    choice : CaseChoice
+        Which of several candidates; a seed list replaces the seeds.
+
+    Returns
+    -------
+    Case
+
+    Raises
+    ------
+    InvalidInput
+        The source is none of these or cannot be read.
+    """
+    path = Path(source)
+    if path.is_dir():
+        from validation.case import read_dicom
+
+        case = read_dicom(path, ct_series=choice.ct_series, plan=choice.plan, structures=choice.structures)
+    elif path.is_file():
+        case = Case.read(path)
+    elif source in BUILT_IN:
+        case = built_in(source)
+    else:
+        raise InvalidInput(
+            f"input is {source!r}, expected a DICOM folder, a case file or a built-in case "
+            f"({', '.join(BUILT_IN)}). Check the path."
+        )
+    if choice.seed_list is not None:
+        from validation.case import read_seed_csv
+
+        case = case.with_implant(read_seed_csv(choice.seed_list), source=choice.seed_list.name)
+    return case
+
+
+def run_main_job(
+    source: str,
+    folder: Path,
+    choice: CaseChoice,
+    options: MonteCarloOptions,
+    rule: StoppingRule,
+    say: Callable[[str], None],
+    on_progress: Callable[[Progress], None] | None = None,
+    on_phase_space: Callable[[float], None] | None = None,
+) -> Path:
+    """Import, simulate, TG-43, compare, report; what is already there and still fits is kept.
+
+    Parameters
+    ----------
+    source : str
+        See `load_case`.
+    folder : path
+        Where ``case.h5``, ``monte_carlo.h5``, ``tg43.h5``, ``comparison.h5`` and ``report.html`` go.
+    choice, options, rule
+        Which data, which Monte Carlo settings, when to stop.
+    say : callable
+        Receives one line for each step.
+    on_progress, on_phase_space : callable, optional
+        Called as the simulation goes on.
+
+    Returns
+    -------
+    path
+        The report.
+
+    Raises
+    ------
+    InvalidInput
+        Bad input, or a result in the folder that belongs to other settings.
+    """
+    case = load_case(source, choice)
+    case_file = folder / "case.h5"
+    if not _same_case(case_file, case):
+        case.write(case_file)
+    say(
+        f"case {case.name}: {len(case.implant.positions)} seeds, {len(case.structures)} structures -> {case_file}"
+    )
+
+    monte_carlo_file = folder / "monte_carlo.h5"
+    result = monte_carlo_dose(case, options, rule, monte_carlo_file, on_progress, on_phase_space)
+    say(f"Monte Carlo: {result.histories:.3g} histories -> {monte_carlo_file}")
+
+    tg43_file = folder / "tg43.h5"
+    if not _same_tg43(tg43_file, case, options.voxel):
+        write_tg43_dose(tg43_file, tg43_dose(case, options.voxel))
+    say(f"TG-43 -> {tg43_file}")
+
+    comparison_file, report_file = folder / "comparison.h5", folder / "report.html"
+    monte_carlo = monte_carlo_dataset(monte_carlo_file, case)
+    if _same_comparison(comparison_file, monte_carlo.attrs) and report_file.is_file():
+        say(f"comparison and report are up to date -> {report_file}")
+        return report_file
+    comparison = compare(case, monte_carlo, read_tg43_dose(tg43_file))
+    comparison.write(comparison_file)
+    say(f"comparison -> {comparison_file}")
+    from validation.report.report import write_report
+
+    write_report(Comparison.read(comparison_file), report_file)
+    say(f"report -> {report_file}")
+    return report_file
+
+
+def _same_case(path: Path, case: Case) -> bool:
+    """Whether the file holds this case; a damaged file does not."""
+    try:
+        return path.is_file() and Case.read(path).digest() == case.digest()
+    except InvalidInput:
+        return False
+
+
+def _same_tg43(path: Path, case: Case, voxel: float) -> bool:
+    try:
+        attributes = read_tg43_dose(path).attrs if path.is_file() else {}
+    except InvalidInput:
+        return False
+    return bool(
+        attributes.get("case_digest") == case.digest()
+        and json.loads(str(attributes["settings"])).get("voxel_cm") == voxel
+    )
+
+
+def _same_comparison(path: Path, monte_carlo: dict[str, object]) -> bool:
+    try:
+        attributes = Comparison.read(path).data.attrs if path.is_file() else {}
+    except InvalidInput:
+        return False
+    return all(
+        str(attributes.get(key, "missing")) == str(monte_carlo[key])
+        for key in ("case_digest", "settings_digest", "histories")
+    )
