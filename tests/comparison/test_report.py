@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from validation.report.figures_slices import HIDDEN, LOG_STEPS, LOWEST_SHOWN, slice_views, unpack
+from validation.report.number_text import measured
 from validation.report.report import render, write_report
 from validation.studies.compare import Comparison
 
@@ -87,6 +90,23 @@ def test_a_difference_within_the_noise_is_not_called_one(comparison: Comparison)
     data.index_value.loc[{**place, "engine": "monte_carlo"}] = 1.001 * tg43
     sentence = Page(render(Comparison(data))).texts["result"]
     assert "agree within the statistical uncertainty" in sentence
+
+
+def test_a_run_without_an_uncertainty_says_so(comparison: Comparison) -> None:
+    data = comparison.data.copy(deep=True)
+    data.index_std_dev[:] = np.nan
+    sentence = Page(render(Comparison(data))).texts["result"]
+    assert re.search(r"D90 of \d+\.\d Gy \(uncertainty not known\), TG-43 \d+\.\d Gy: ", sentence)
+
+
+@given(st.floats(-1e4, 1e4), st.floats(1e-5, 1e3), st.sampled_from(["Gy", "%", "1"]))
+def test_a_printed_value_is_rounded_to_its_uncertainty(value: float, u: float, unit: str) -> None:
+    printed, uncertainty, rounding = _value(measured(value, u, unit))
+    assert abs(printed - value) <= rounding
+    assert abs(uncertainty - u) <= rounding
+    # Two digits of u round to 5 % of it at most, one digit to 50 %; nothing is finer than four decimals.
+    largest = 0.05 * u if unit == "1" or u >= 0.1 else 0.5 * u
+    assert rounding <= 1.001 * max(largest, 5e-5)
 
 
 def test_the_table_holds_the_numbers_of_the_comparison(page: Page, comparison: Comparison) -> None:

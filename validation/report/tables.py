@@ -106,8 +106,9 @@ def headline(comparison: Comparison) -> Headline:
         verdict = f"the two agree within the statistical uncertainty (difference {difference} %)"
     else:
         verdict = f"the simulated dose is {size} % {'lower' if percent < 0 else 'higher'}"
+    caveat = "" if known else " (uncertainty not known)"
     sentence = (
-        f"Monte Carlo gives {comparison.target} a D90 of {measured(mc, u, 'Gy')} Gy, "
+        f"Monte Carlo gives {comparison.target} a D90 of {measured(mc, u, 'Gy')} Gy{caveat}, "
         f"TG-43 {number(tg43, decimals(u, 'Gy'))} Gy: {verdict}."
     )
     return Headline(
@@ -116,7 +117,7 @@ def headline(comparison: Comparison) -> Headline:
         f"{measured(mc, u, 'Gy')} Gy",
         f"{number(tg43, decimals(u, 'Gy'))} Gy",
         f"{difference} %",
-        "type A (statistical), k = 1" if known else "no statistical uncertainty known",
+        "type A (statistical), k = 1" if known else "uncertainty not known: too few batches, run longer",
     )
 
 
