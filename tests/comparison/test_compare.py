@@ -128,6 +128,13 @@ def test_another_grid_is_refused(case: Case, monte_carlo: xr.Dataset, tg43: xr.D
         compare(case, monte_carlo, shifted)
 
 
+def test_a_grid_without_the_target_is_refused(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> None:
+    away = {"x": tg43.x + 20.0}
+    ungrouped = monte_carlo.drop_vars(["group_dose", "group_voxel"])
+    with pytest.raises(InvalidInput, match="volume of GTV on the dose grid is 0 cm3"):
+        compare(case, ungrouped.assign_coords(away), tg43.assign_coords(away))
+
+
 def test_group_doses_in_another_unit_are_refused(
     case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset
 ) -> None:

@@ -152,7 +152,8 @@ def compare(
     Raises
     ------
     InvalidInput
-        The grids or case digests differ, or a structure lies outside the dose grid.
+        The grids or case digests differ, the group doses do not add up to the dose, or the target lies outside
+        the dose grid.
 
     Notes
     -----
@@ -163,7 +164,18 @@ def compare(
     _refuse_other_grids(monte_carlo, tg43)
     _refuse_inconsistent_groups(monte_carlo)
     constant = dose_rate_constant or _known_dose_rate_constant(case, monte_carlo)
-    return Comparison(comparison_dataset.build(case, monte_carlo, tg43, constant))
+    comparison = Comparison(comparison_dataset.build(case, monte_carlo, tg43, constant))
+    _refuse_uncovered_target(comparison)
+    return comparison
+
+
+def _refuse_uncovered_target(comparison: Comparison) -> None:
+    volume = float(comparison.data.structure_volume.sel(structure=comparison.target))
+    if volume == 0:
+        raise InvalidInput(
+            f"volume of {comparison.target} on the dose grid is 0 cm3, expected more than 0 (it is the target of "
+            f"the prescription). Calculate the doses on a grid that covers it."
+        )
 
 
 def _refuse_other_cases(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> None:
