@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -152,15 +151,16 @@ def transport_photon(
             absorption[m] = scored * (
                 tables.energy_absorption[index, m, 0] + above * tables.energy_absorption[index, m, 1]
             )
-        inverse_u = 1.0 / u if abs(u) > 1e-12 else math.copysign(1e12, u)
-        inverse_v = 1.0 / v if abs(v) > 1e-12 else math.copysign(1e12, v)
-        inverse_w = 1.0 / w if abs(w) > 1e-12 else math.copysign(1e12, w)
-        step_x = 1 if u > 0.0 else -1
-        step_y = 1 if v > 0.0 else -1
-        step_z = 1 if w > 0.0 else -1
-        up_x = 1 if u > 0.0 else 0
-        up_y = 1 if v > 0.0 else 0
-        up_z = 1 if w > 0.0 else 0
+        # a component of 0, of either sign, counts as upwards in all three of these
+        inverse_u = 1.0 / u if abs(u) > 1e-12 else (1e12 if u >= 0.0 else -1e12)
+        inverse_v = 1.0 / v if abs(v) > 1e-12 else (1e12 if v >= 0.0 else -1e12)
+        inverse_w = 1.0 / w if abs(w) > 1e-12 else (1e12 if w >= 0.0 else -1e12)
+        step_x = 1 if u >= 0.0 else -1
+        step_y = 1 if v >= 0.0 else -1
+        step_z = 1 if w >= 0.0 else -1
+        up_x = 1 if u >= 0.0 else 0
+        up_y = 1 if v >= 0.0 else 0
+        up_z = 1 if w >= 0.0 else 0
         relocate = True
         while True:
             if relocate:
