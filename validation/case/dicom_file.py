@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from mcsim.invalid_input import InvalidInput
 from validation.case.plain_text import plain_text
@@ -29,6 +30,8 @@ STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
 PLAN = "1.2.840.10008.5.1.4.1.1.481.5"
 _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # screenshots; some carry the modality of what they show
+_DEFLATED = "1.2.840.10008.1.2.1.99"  # positions are those of the inflated data set
+_DIRECTORY = "1.2.840.10008.1.3.10"  # DICOMDIR, the index of an exchange medium
 _CLASS_OF_MODALITY = {"CT": CT, "RTSTRUCT": STRUCTURES, "RTPLAN": PLAN}
 
 # All that is read before something is decoded. Pixel data, contours and seeds come later, for chosen files
@@ -115,15 +118,20 @@ def readable(label: str) -> Iterator[None]:
     except InvalidInput:
         raise
     except (
+        BytesLengthException,
         InvalidDicomError,
         AttributeError,
         EOFError,
+        IndexError,
+        KeyError,
         NotImplementedError,
         OSError,
         OverflowError,
+        RecursionError,
         TypeError,
         ValueError,
         struct.error,
+        zlib.error,
     ) as reason:
         raise InvalidInput(
             f"file {label} is not readable, expected a complete DICOM file ({_short(reason)}). Export it "
@@ -186,29 +194,34 @@ def read_complete(file: DicomFile) -> Dataset:
         dataset = pydicom.dcmread(file.path)
         # A file cut inside a sequence of undefined length is only warned about.
         ended = next((str(w.message) for w in raised if " in file " in str(w.message)), None)
-        complete = ended is None and _ends_where_it_should(dataset, file.size)
-        if not complete:
-            raise InvalidInput(
-                f"file {file.label} is truncated, expected a complete DICOM file (it ends inside an element "
-                f"at byte {file.size}). Export or copy it again."
-            )
+        deflated = str(dataset.file_meta.get("TransferSyntaxUID", "")) == _DEFLATED
+        end = _last_end(dataset)
+        if ended is not None or end is None or (end not in (0, file.size) and not deflated):
+            raise _truncated(file.label, file.size)
         return dataset
 
 
-def _ends_where_it_should(dataset: Dataset, size: int) -> bool:
-    """Whether no element is shorter than it says and the last one ends with the file."""
-    last = 0
-    defined = True
+def _truncated(label: str, size: int) -> InvalidInput:
+    return InvalidInput(
+        f"file {label} is truncated, expected a complete DICOM file (it ends inside an element at byte "
+        f"{size}). Export or copy it again."
+    )
+
+
+def _last_end(dataset: Dataset) -> int | None:
+    """Where the last element ends in the file; None if an element is shorter than it says.
+
+    Sequences of undefined length are parsed while reading and have no end to compare: 0 if one is last.
+    """
+    end = 0
     for tag in list(dataset.keys()):
         element: Any = dataset.get_item(tag)  # a RawDataElement until its value is asked for
-        # Sequences of undefined length are parsed while reading and have no end to compare.
-        defined = isinstance(element, RawDataElement) and element.length != _UNDEFINED_LENGTH
-        if isinstance(element, RawDataElement) and defined:
+        end = 0
+        if isinstance(element, RawDataElement) and element.length != _UNDEFINED_LENGTH:
             if element.value is not None and len(element.value) != element.length:
-                return False
-            last = element.value_tell + element.length
-    deflated = str(dataset.file_meta.get("TransferSyntaxUID", "")) == "1.2.840.10008.1.2.1.99"
-    return bool(deflated or not defined or last == size)
+                return None
+            end = element.value_tell + element.length
+    return end
 
 
 def scan(folder: str | Path) -> tuple[list[DicomFile], int]:
@@ -240,10 +253,13 @@ def scan(folder: str | Path) -> tuple[list[DicomFile], int]:
         if not path.is_file() or path.name.startswith("."):
             continue
         file = _open(path, path.relative_to(folder).as_posix())
-        if file is not None and _is_wanted(file):
-            files.append(file)
-        else:
+        if file is None:
             others += 1
+            continue
+        with readable(file.label):  # values are decoded when they are asked for
+            wanted = _is_wanted(file)
+        files += [file] if wanted else []
+        others += not wanted
     return files, others
 
 
@@ -263,6 +279,8 @@ def _open(path: Path, label: str) -> DicomFile | None:
                 f"Export it again or remove it."
             )
         header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_HEADER))
+        if _last_end(header) is None:
+            raise _truncated(label, size)
         header.decode()
     return DicomFile(path, label, header, size)
 
@@ -277,6 +295,13 @@ def _is_wanted(file: DicomFile) -> bool:
         )
     if sop_class == _SECONDARY_CAPTURE:
         return False
+    if not sop_class:
+        if file.header.file_meta.get("MediaStorageSOPClassUID") == _DIRECTORY:
+            return False
+        raise InvalidInput(
+            f"SOPClassUID of {file.label} is missing, expected what kind of DICOM file it is (it may be "
+            f"truncated). Export or copy it again."
+        )
     expected = _CLASS_OF_MODALITY.get(modality)
     if sop_class in _CLASS_OF_MODALITY.values() or expected is not None:
         if sop_class != expected:

@@ -48,11 +48,11 @@ def read_dicom(
 
     Examples
     --------
-    >>> read_dicom("no such folder")
-    Traceback (most recent call last):
-        ...
-    mcsim.invalid_input.InvalidInput: DICOM folder is no such folder, expected an existing folder. Check the
-    name.
+    >>> try:
+    ...     case = read_dicom("patient", ct_series="post-implant", plan="POST")
+    ... except InvalidInput as reason:
+    ...     print(reason)
+    DICOM folder is patient, expected an existing folder. Check the name.
     """
     files, others = scan(folder)
     slices = _choose_ct(files, ct_series, others)

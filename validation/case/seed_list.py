@@ -19,7 +19,7 @@ _AXIS_LENGTH = 0.01  # how far a written direction may be from unit length; it i
 
 
 def read_seed_csv(path: str | Path, *, half_life_d: float = _HALF_LIFE_D) -> Implant:
-    """Read a seed list.
+    r"""Read a seed list.
 
     Columns ``x_cm, y_cm, z_cm, axis_x, axis_y, axis_z, air_kerma_strength_U`` and, if wanted, ``needle``
     (whole number, -1 or empty if unknown) and ``model`` (one for all seeds; 6711 if there is no such column),
@@ -48,7 +48,7 @@ def read_seed_csv(path: str | Path, *, half_life_d: float = _HALF_LIFE_D) -> Imp
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "seeds.csv"
     >>> head = "x_cm,y_cm,z_cm,axis_x,axis_y,axis_z,air_kerma_strength_U"
-    >>> _ = path.write_text(head + "\\n0,0,0.5,0,0,1,0.635\\n")
+    >>> _ = path.write_text(head + "\n0,0,0.5,0,0,1,0.635\n")
     >>> read_seed_csv(path).positions.tolist()
     [[0.0, 0.0, 0.5]]
     """
