@@ -60,6 +60,11 @@ class Scale:
         """Hours: integral of the decay to infinity, T½ / ln 2."""
         return float(self.half_life_h / np.log(2.0))
 
+    @property
+    def dose_per_history(self) -> float:
+        """Dose to full decay in Gy per (Gy per history and seed)."""
+        return self.dose_rate_per_history * self.dose_per_dose_rate
+
 
 @dataclass
 class Result:
@@ -133,23 +138,37 @@ class Result:
         self.balance += np.rint(balance / BALANCE_QUANTUM_KEV).astype(np.int64)
         self.batches = _joined([*self.batches, (batch, batch + 1)])
 
-    def _dose_per_sum(self) -> FloatArray:
-        """Total dose in Gy per quantum of a batch mean, per voxel; 0 where seeds fill the voxel."""
+    def _dose_per_history_and_quantum(self) -> FloatArray:
+        """Gy per history for one quantum in the mean over batches, per voxel; 0 where seeds fill the voxel."""
         volume = self.voxel_volume * self.tissue_fraction
-        per_history = QUANTUM * KEV_PER_GRAM_IN_GRAY / self.scale.histories_per_batch_and_seed
-        factor = per_history * self.scale.dose_rate_per_history * self.scale.dose_per_dose_rate
+        factor = QUANTUM * KEV_PER_GRAM_IN_GRAY / self.scale.histories_per_batch_and_seed
         return np.divide(factor, volume, out=np.zeros_like(volume), where=volume > 0.0)
+
+    def dose_per_history(self) -> FloatArray:
+        """Dose in Gy from one emitted photon of every seed (weighted with relative strengths), (nx, ny, nz)."""
+        return self.total * (self._dose_per_history_and_quantum() / self.batch_count)
+
+    def dose_per_history_std_dev(self) -> FloatArray:
+        """Type A standard uncertainty of `dose_per_history`, from the variance between batches; infinite for one."""
+        if self.batch_count < MINIMUM_BATCHES:
+            return np.full(self.total.shape, np.inf)
+        return np.sqrt(self._variance_of_mean(slice(None))) * self._dose_per_history_and_quantum()
+
+    def dose_rate(self) -> FloatArray:
+        """Dose rate at the time of the given strengths, Gy/h, shape (nx, ny, nz)."""
+        return self.dose_per_history() * self.scale.dose_rate_per_history
+
+    def dose_rate_per_strength(self) -> FloatArray:
+        """Dose rate per unit of mean air-kerma strength, Gy h⁻¹ U⁻¹, shape (nx, ny, nz)."""
+        return self.dose_rate() / self.scale.mean_air_kerma_strength
 
     def dose(self) -> FloatArray:
         """Dose to full decay, Gy, shape (nx, ny, nz)."""
-        return self.total * (self._dose_per_sum() / self.batch_count)
+        return self.dose_per_history() * self.scale.dose_per_history
 
     def dose_std_dev(self) -> FloatArray:
-        """Type A standard uncertainty of the dose, Gy, from the variance between batches; infinite for one batch."""
-        n = self.batch_count
-        if n < MINIMUM_BATCHES:
-            return np.full(self.total.shape, np.inf)
-        return np.sqrt(self._variance_of_mean(slice(None))) * self._dose_per_sum()
+        """Type A standard uncertainty of the dose to full decay, Gy; infinite for one batch."""
+        return self.dose_per_history_std_dev() * self.scale.dose_per_history
 
     def _variance_of_mean(self, voxels: slice | NDArray[np.int64]) -> FloatArray:
         n = self.batch_count
@@ -187,7 +206,7 @@ class Result:
     def group_dose(self) -> FloatArray:
         """Dose to full decay estimated from each group of batches alone, Gy, shape (20, k)."""
         counts = self.group_batches()
-        factor = self._dose_per_sum().ravel()[self.group_voxels]
+        factor = self._dose_per_history_and_quantum().ravel()[self.group_voxels] * self.scale.dose_per_history
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(self.group_total * factor / counts[:, None])
 
