@@ -12,7 +12,7 @@ import typer
 
 from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
-from mcsim.simulation import StoppingRule
+from mcsim.simulation_settings import StoppingRule
 from validation.progress import Reporter
 
 app = typer.Typer(
@@ -206,7 +206,9 @@ def compare(
     from validation.studies.tg43_dose import read_tg43_dose
 
     patient = Case.read(case)
-    compare_doses(patient, monte_carlo_dataset(monte_carlo, patient), read_tg43_dose(tg43_dose)).write(out)
+    compare_doses(
+        patient, monte_carlo_dataset(monte_carlo, patient, _threads(0)), read_tg43_dose(tg43_dose)
+    ).write(out)
     typer.echo(f"comparison -> {out}")
 
 

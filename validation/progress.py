@@ -10,7 +10,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from mcsim.simulation import Progress as SimulationProgress
+from mcsim.simulation_settings import Progress as SimulationProgress
 
 LINE_INTERVAL_S = 10.0
 

@@ -13,7 +13,8 @@ import pytest
 from mcsim.materials import material
 from mcsim.phantom import Phantom, surrounded
 from mcsim.result import Result
-from mcsim.simulation import Settings, Simulation, StoppingRule
+from mcsim.simulation import Simulation
+from mcsim.simulation_settings import Settings, StoppingRule
 
 MEDIA = ("water", "cortical_bone", "air")
 GRID = 60

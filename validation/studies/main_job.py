@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcsim.invalid_input import InvalidInput
-from mcsim.simulation import Progress, StoppingRule
+from mcsim.simulation_settings import Progress, StoppingRule
 from validation.case import Case, built_in
 from validation.studies.compare import Comparison, compare
 from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dataset, monte_carlo_dose
@@ -120,7 +120,7 @@ def run_main_job(
     say(f"TG-43 -> {tg43_file}")
 
     comparison_file, report_file = folder / "comparison.h5", folder / "report.html"
-    monte_carlo = monte_carlo_dataset(monte_carlo_file, case)
+    monte_carlo = monte_carlo_dataset(monte_carlo_file, case, options.threads)
     if _same_comparison(comparison_file, monte_carlo.attrs) and report_file.is_file():
         say(f"comparison and report are up to date -> {report_file}")
         return report_file

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from mcsim.hdf5_file import created_by
 from mcsim.result import Result, read_result
-from mcsim.simulation import Progress, Settings, Simulation, StoppingRule, run_to_file
+from mcsim.simulation import Simulation, run_to_file
+from mcsim.simulation_settings import Progress, Settings, StoppingRule
 from validation.case import Case
+from validation.evaluate.difference import MONTE_CARLO_DOSE_RATE_CONSTANTS
 from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.dataset_file import put
 from validation.studies.dose_grid import centres
+from validation.studies.dose_rate_constant import SimulatedDoseRateConstant, simulated_dose_rate_constant
 from validation.studies.patient_phantom import on_grid, patient_phantom, prepare_image
 
 
@@ -129,7 +132,7 @@ def monte_carlo_dose(
     return run_to_file(simulation, rule, path, case.digest(), on_progress)
 
 
-def monte_carlo_dataset(path: str | Path, case: Case) -> xr.Dataset:
+def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Dataset:
     """The dose of a result file as a data set, with the image on the same voxels.
 
     Parameters
@@ -138,6 +141,8 @@ def monte_carlo_dataset(path: str | Path, case: Case) -> xr.Dataset:
         ``seedmc-monte-carlo`` file.
     case : Case
         The case it belongs to.
+    threads : int
+        Threads for the seed's dose-rate constant, simulated once per machine.
 
     Returns
     -------
@@ -180,7 +185,15 @@ def monte_carlo_dataset(path: str | Path, case: Case) -> xr.Dataset:
             dataset, "group_histories", ("group",), counts * (result.histories / counts.sum()), units="1",
             description="photons emitted in each group",
         )  # fmt: skip
+    constant = simulated_dose_rate_constant(
+        case.implant.model,
+        int(result.settings["phase_space_histories"]),
+        str(result.settings["spectrum"]),
+        threads,
+    )
     dataset.attrs.update(
+        dose_rate_constant=constant.value,
+        dose_rate_constant_source=_source_of(constant, case.implant.model),
         histories=result.histories,
         batches=result.batch_count,
         case_digest=case_digest,
@@ -194,6 +207,12 @@ def monte_carlo_dataset(path: str | Path, case: Case) -> xr.Dataset:
         created_by=created_by(),
     )
     return dataset
+
+
+def _source_of(constant: SimulatedDoseRateConstant, model: str) -> str:
+    text = f"simulated with the seed model of the dose, type A uncertainty {constant.std_dev:.4f}"
+    published = MONTE_CARLO_DOSE_RATE_CONSTANTS.get(model)
+    return f"{text}; published: {published.value:g}, {published.source}" if published else text
 
 
 def _planes(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,101 @@
+"""What decides a simulation, when it ends, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcsim.invalid_input import InvalidInput
+from mcsim.phase_space import DEFAULT_HISTORIES
+
+# Work per batch: long enough to hide the cost of starting it, short enough for a prompt stop.
+PRODUCTIVE_HISTORIES_PER_BATCH = 60_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the result of a simulation, besides the phantom and the implant.
+
+    Attributes
+    ----------
+    seeds : str
+        ``interseed``: every seed absorbs and scatters; ``superposition``: only the one that emits.
+    run_seed : int
+        Random seed.
+    productive_histories_per_batch : int
+        Histories with a photon that leaves its seed, all seeds together, in one batch (rounded to a whole number
+        per seed).
+    phase_space_histories : int
+        Histories of the seed's phase space.
+    cut_off_kev : float
+        Photons below this energy are not followed.
+    spectrum : str
+        Photon spectrum; empty for the seed model's own.
+    """
+
+    seeds: str = "interseed"
+    run_seed: int = 1
+    productive_histories_per_batch: int = PRODUCTIVE_HISTORIES_PER_BATCH
+    phase_space_histories: int = DEFAULT_HISTORIES
+    cut_off_kev: float = 1.0
+    spectrum: str = ""
+
+    def __post_init__(self) -> None:
+        if self.seeds not in ("interseed", "superposition"):
+            raise InvalidInput(
+                f"seeds is {self.seeds!r}, expected 'interseed' or 'superposition'. Use one of them."
+            )
+        if not 0 <= self.run_seed < 2**63:
+            raise InvalidInput(f"run_seed is {self.run_seed}, expected 0 to 2^63 − 1. Choose another number.")
+        if self.productive_histories_per_batch < 1:
+            raise InvalidInput(
+                f"productive_histories_per_batch is {self.productive_histories_per_batch}, expected at least 1."
+                f" Choose a positive number."
+            )
+        if not 1.0 <= self.cut_off_kev <= 20.0:
+            raise InvalidInput(
+                f"cut_off_kev is {self.cut_off_kev} keV, expected 1 to 20 (the tables begin at 1 keV; above 20 keV "
+                f"silver lines would be lost). Choose a value in this range."
+            )
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """When a simulation ends; the first condition met counts.
+
+    Attributes
+    ----------
+    batches : tuple (first, stop)
+        Batches to run; the default has no practical end.
+    uncertainty : float
+        Mean relative type A uncertainty over the target's voxels, for instance 0.02; 0 for none.
+    histories : int
+        Photons emitted by all seeds together; 0 for no limit.
+    time_s : float
+        Seconds; the only rule that does not repeat exactly.
+    """
+
+    batches: tuple[int, int] = (0, 1_000_000)
+    uncertainty: float = 0.0
+    histories: int = 0
+    time_s: float = float("inf")
+
+    def __post_init__(self) -> None:
+        first, stop = self.batches
+        if not 0 <= first < stop:
+            raise InvalidInput(f"batches is {first}:{stop}, expected 0 ≤ first < stop. Correct the range.")
+        for name in ("uncertainty", "histories"):
+            if getattr(self, name) < 0:
+                raise InvalidInput(f"{name} is {getattr(self, name)}, expected 0 or more. Correct it.")
+        if not self.time_s > 0.0:
+            raise InvalidInput(f"time limit is {self.time_s} s, expected a positive number. Correct it.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a simulation is: batches and histories done, uncertainty in the target so far, seconds spent."""
+
+    batches: int
+    histories: int
+    uncertainty: float
+    elapsed_s: float
+    remaining_s: float
