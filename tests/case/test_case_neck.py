@@ -3,10 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tg43
 from mcsim.invalid_input import InvalidInput
 from validation.case import built_in
 from validation.case import neck_shapes as neck
 from validation.case.implant import SEED_DIAMETER, SEED_LENGTH
+from validation.evaluate.structure_fractions import structure_fractions
 
 # Gradient of the signed functions is 1 only near the surface; clearances below are within 2 mm of one.
 
@@ -114,6 +116,23 @@ def test_the_case_is_the_same_every_time():
 
     built_in_cases._neck.cache_clear()
     assert built_in("neck").digest() == first
+
+
+def test_the_plan_covers_the_target_by_tg43():
+    case = built_in("neck")
+    implant, source = case.implant, tg43.load_source("6711")
+    low, high = neck.PTV.bounds()
+    axes = [np.arange(a - 0.05, b + 0.1, 0.1) for a, b in zip(low, high, strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    rate = tg43.dose_rate(points, implant.positions, implant.axes, implant.air_kerma_strengths, source)
+    dose = rate * tg43.dose_per_dose_rate(implant.half_life_d)
+    share = structure_fractions(case.structures["PTV"], *axes).ravel()
+    falling = np.argsort(-dose)
+    volume = np.cumsum(share[falling]) / share.sum()
+    d90 = dose[falling][np.searchsorted(volume, 0.9)]
+    # A clinical plan: at least the prescription of 120 Gy in 90 % of the PTV, not wastefully more.
+    assert 120.0 <= d90 <= 135.0
+    assert share[dose >= 120.0].sum() / share.sum() > 0.9
 
 
 def test_an_unknown_name_lists_the_known_ones():

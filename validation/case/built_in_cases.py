@@ -34,11 +34,11 @@ _HALF_LIFE_D = 59.4
 # Per needle: its place across the needle direction in cm (horizontal, upward) from the centre of the node,
 # and the places of its seeds along it.
 _NEEDLES: tuple[tuple[float, float, tuple[float, ...]], ...] = (
-    (-0.55, 0.5, (-0.45, 0.45)),
-    (0.55, 0.5, (-0.45, 0.45)),
-    (-0.55, -0.5, (-0.45, 0.45)),
-    (0.55, -0.5, (-0.45, 0.45)),
-    (0.0, 0.0, (-0.5, 0.5)),
+    (-0.55, 0.65, (-0.4, 0.4)),
+    (0.55, 0.65, (-0.4, 0.4)),
+    (-0.55, -0.65, (-0.4, 0.4)),
+    (0.55, -0.65, (-0.4, 0.4)),
+    (0.0, 0.0, (-0.7, 0.0, 0.7)),
 )
 
 _STRUCTURES: tuple[tuple[str, Role, Shape], ...] = (
