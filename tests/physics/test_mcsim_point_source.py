@@ -97,11 +97,11 @@ def test_primary_kerma_in_voxels(source, medium_tables, absorb_only, density: fl
     # t with 39 degrees of freedom has the mean square 39/37, and t² a variance of about 2.4. The voxels share photons,
     # at most 15 along a ray: the mean of t² is known to √(2.4 · 15 / 3350) = 0.1 (1σ) at worst, 5.3 σ for 4 checks.
     assert abs(t_squared.mean() - 39 / 37) < 5.3 * np.sqrt(2.4 * 15 / far.sum())
-    # all voxels together, Student's 39 degrees of freedom: 6.9 for 1e-6; a bias of 0.3 % is detected
+    # all voxels together, Student's 39 degrees of freedom: 6.9 for 1e-6; a bias of 0.5 % is detected
     total = kerma.sum(axis=1)
     spread_of_total = total.std(ddof=1) / np.sqrt(40)
     assert abs(total.mean() - expected.sum()) < 6.9 * spread_of_total
-    assert spread_of_total < 5e-4 * expected.sum()
+    assert spread_of_total < 8e-4 * expected.sum()
 
 
 def test_track_lengths_in_rings_integrate_to_the_fluence() -> None:
@@ -168,6 +168,6 @@ def test_primary_kerma_in_rings(medium_tables, absorb_only, seed_model) -> None:
         for r in RINGS
     ]
     spread = doses.std(axis=0, ddof=1) / np.sqrt(batches)
-    # Student's t with 49 degrees of freedom: 6.6 for 6 checks at 1e-6; a bias of 1 to 6 % of a ring's dose is detected
+    # Student's t with 49 degrees of freedom: 6.6 for 6 checks at 1e-6; a bias of 2 to 9 % of a ring's dose is detected
     assert np.all(np.abs(doses.mean(axis=0) - expected) < 6.6 * spread)
-    assert np.all(spread / expected < 0.01)
+    assert np.all(spread / expected < 0.015)
