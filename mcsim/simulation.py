@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +28,7 @@ from mcsim.simulation_settings import Progress, Settings, StoppingRule
 
 FloatArray = NDArray[np.float64]
 
-CHECKPOINT_INTERVAL_S = 15.0
+CHECKPOINT_S = 15.0
 HOURS_PER_DAY = 24.0
 
 
@@ -184,6 +183,7 @@ class Simulation:
         result: Result | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         on_checkpoint: Callable[[Result], None] | None = None,
+        checkpoint_s: float = CHECKPOINT_S,
     ) -> Result:
         """Run batches until the stopping rule is met.
 
@@ -196,7 +196,9 @@ class Simulation:
         on_progress : callable, optional
             Called with a `Progress` after every batch.
         on_checkpoint : callable, optional
-            Called with the result so far every 15 s.
+            Called with the result so far every `checkpoint_s` seconds.
+        checkpoint_s : float
+            Time between checkpoints, s.
 
         Returns
         -------
@@ -242,7 +244,7 @@ class Simulation:
                 on_progress(self._progress(rule, result, elapsed, result.batch_count - batches_before))
             if done:
                 break
-            if on_checkpoint and time.monotonic() - saved > CHECKPOINT_INTERVAL_S:
+            if on_checkpoint and time.monotonic() - saved > checkpoint_s:
                 record_times()
                 on_checkpoint(result)
                 saved = time.monotonic()
@@ -296,6 +298,7 @@ def run_to_file(
     path: str | Path,
     case_digest: str = "",
     on_progress: Callable[[Progress], None] | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
 ) -> Result:
     """Run a simulation into a file, continuing what an interrupted run left.
 
@@ -312,6 +315,8 @@ def run_to_file(
         Digest of the case, stored with the result.
     on_progress : callable, optional
         Called after every batch.
+    checkpoint_s : float
+        Time between checkpoints, s.
 
     Returns
     -------
@@ -325,14 +330,26 @@ def run_to_file(
     path = Path(path)
     checkpoint = path.with_name(path.name + ".checkpoint")
     earlier = None
-    for existing in (checkpoint, path):
-        if existing.is_file():
-            earlier, _ = read_result(existing)
-            break
+    for existing in (path, checkpoint):
+        if not existing.is_file():
+            continue
+        found, _ = read_result(existing)
+        if found.settings_digest != simulation.digest():
+            raise InvalidInput(
+                f"settings digest of {existing} is {found.settings_digest[:16]}, expected {simulation.digest()[:16]} "
+                f"(it is of another case, other settings or another version). Remove it or write to another place."
+            )
+        if earlier is None or found.batch_count > earlier.batch_count:
+            earlier = found
+    before = earlier.batch_count if earlier else -1
     result = simulation.run(
-        rule, earlier, on_progress, lambda partial: write_result(checkpoint, partial, case_digest)
+        rule,
+        earlier,
+        on_progress,
+        lambda partial: write_result(checkpoint, partial, case_digest),
+        checkpoint_s,
     )
-    write_result(path, result, case_digest)
-    if checkpoint.exists():
-        os.unlink(checkpoint)
+    if result.batch_count != before or not path.is_file():
+        write_result(path, result, case_digest)
+    checkpoint.unlink(missing_ok=True)
     return result

@@ -46,6 +46,7 @@ Uncertainty = Annotated[
 Histories = Annotated[int, typer.Option(help="stop at this number of emitted photons; 0: no limit")]
 MaxTime = Annotated[float, typer.Option(help="stop after this many seconds; 0: no limit")]
 Threads = Annotated[int, typer.Option(help="threads; 0: one per core. The dose does not depend on it")]
+Checkpoint = Annotated[float, typer.Option(help="seconds between checkpoints of a long simulation")]
 RandomSeed = Annotated[int, typer.Option(help="random seed")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="print the result only")]
 CtSeries = Annotated[
@@ -134,6 +135,7 @@ def simulate(
     ] = None,
     threads: Threads = 0,
     random_seed: RandomSeed = 1,
+    checkpoint: Checkpoint = 15.0,
     quiet: Quiet = False,
 ) -> None:
     """Monte Carlo dose of a case.
@@ -144,7 +146,7 @@ def simulate(
     from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose
 
     options = MonteCarloOptions(
-        seeds, media, voxel * CENTIMETRE_PER_MILLIMETRE, random_seed, _threads(threads)
+        seeds, media, voxel * CENTIMETRE_PER_MILLIMETRE, random_seed, _threads(threads), checkpoint
     )
     rule = _rule(uncertainty, histories, max_time, batches)
     with Reporter(quiet) as report:
@@ -246,6 +248,7 @@ def run(
     max_time: MaxTime = 0.0,
     threads: Threads = 0,
     random_seed: RandomSeed = 1,
+    checkpoint: Checkpoint = 15.0,
     quiet: Quiet = False,
 ) -> None:
     """The whole job: import, Monte Carlo, TG-43, comparison, report.
@@ -256,7 +259,7 @@ def run(
     from validation.studies.monte_carlo import MonteCarloOptions
 
     options = MonteCarloOptions(
-        seeds, media, voxel * CENTIMETRE_PER_MILLIMETRE, random_seed, _threads(threads)
+        seeds, media, voxel * CENTIMETRE_PER_MILLIMETRE, random_seed, _threads(threads), checkpoint
     )
     rule = _rule(uncertainty, histories, max_time)
     choice = CaseChoice(ct_series, plan, structures, seed_list)

@@ -41,7 +41,8 @@ def simulated_dose_rate_constant(
 ) -> SimulatedDoseRateConstant:
     """Dose-rate constant of a seed model in liquid water, cached beside its phase space.
 
-    The mean dose in a ring at 1 cm on the transverse plane is brought to the reference point with the geometry function,
+    The mean dose in a ring at 1 cm on the transverse plane is brought to the reference point with the geometry
+    function,
 
         Λ = ⟨D⟩_ring / S_K · G_L(1 cm, 90°)/⟨G_L⟩_ring   (TG-43U1, doi:10.1118/1.1646040),
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mcsim.hdf5_file import created_by
 from mcsim.result import Result, read_result
-from mcsim.simulation import Simulation, run_to_file
+from mcsim.simulation import CHECKPOINT_S, Simulation, run_to_file
 from mcsim.simulation_settings import Progress, Settings, StoppingRule
 from validation.case import Case
 from validation.evaluate.difference import MONTE_CARLO_DOSE_RATE_CONSTANTS
@@ -40,6 +40,8 @@ class MonteCarloOptions:
         Random seed.
     threads : int
         Threads; the dose does not depend on it.
+    checkpoint_s : float
+        Seconds between checkpoints of a long simulation.
     """
 
     seeds: str = "interseed"
@@ -47,6 +49,7 @@ class MonteCarloOptions:
     voxel: float = 0.1
     run_seed: int = 1
     threads: int = 1
+    checkpoint_s: float = CHECKPOINT_S
 
 
 def prepare_simulation(
@@ -129,7 +132,7 @@ def monte_carlo_dose(
         The case and the options do not fit together, or the file belongs to other settings.
     """
     simulation = prepare_simulation(case, options, on_phase_space)
-    return run_to_file(simulation, rule, path, case.digest(), on_progress)
+    return run_to_file(simulation, rule, path, case.digest(), on_progress, options.checkpoint_s)
 
 
 def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Dataset:
