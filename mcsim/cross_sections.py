@@ -118,10 +118,9 @@ def _all_elements() -> tuple[dict[str, ElementTable], str]:
     resource = files("mcsim.data") / "cross_sections.h5"
     with as_file(resource) as path, hdf5_file.open_checked(path, "seedmc-cross-sections", 1) as file:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        per_element = ("symbol", "atomic_number", "atomic_weight")
         symbols = file["symbol"].asstr()[()]
         numbers, weights = file["atomic_number"][()], file["atomic_weight"][()]
-        columns = {name: file[name][()].astype(np.float64) for name in file if name not in per_element}
+        columns = {name: file[name][()].astype(np.float64) for name in file if "offsets" in file[name].attrs}
         offsets = {name: file[name].attrs["offsets"] for name in columns}
         tables: dict[str, ElementTable] = {}
         for k, symbol in enumerate(symbols):

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import h5py
+from numpy.typing import ArrayLike
 
 from mcsim.invalid_input import InvalidInput
 
@@ -74,6 +76,50 @@ def create(
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def add_dataset(
+    file: h5py.File,
+    name: str,
+    values: ArrayLike,
+    dims: tuple[str, ...],
+    units: str,
+    description: str,
+    **options: Any,
+) -> h5py.Dataset:
+    """Write a dataset with unit, description and named dimensions, so that xarray reads it too.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for writing.
+    name : str
+        Name of the dataset; the coordinate of a dimension has the dimension's name.
+    values : array_like
+        What to write.
+    dims : tuple of str
+        Name of each axis; a dimension without a coordinate is entered by its length, as netCDF-4 does.
+    units, description : str
+        What every number in a file has.
+    **options
+        Handed to ``h5py.Group.create_dataset``.
+
+    Returns
+    -------
+    h5py.Dataset
+    """
+    data = file.create_dataset(name, data=values, **options)
+    data.attrs["units"], data.attrs["description"] = units, description
+    if dims == (name,):
+        data.make_scale(name)
+        return data
+    for k, dim in enumerate(dims):
+        if dim not in file:
+            scale = file.create_dataset(dim, shape=(data.shape[k],), dtype=">f4")
+            scale.attrs["units"], scale.attrs["description"] = "1", "dimension without coordinate"
+            scale.make_scale(f"This is a netCDF dimension but not a netCDF variable.{data.shape[k]:>10}")
+        data.dims[k].attach_scale(file[dim])
+    return data
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -245,17 +245,37 @@ def _write(path: Path, seed: PhaseSpace, model: SeedModel) -> None:
         "air_kerma_strength_std_dev": seed.air_kerma_strength_std_dev,
         "air_kerma_strength_units": "Gy cm2 per history",
         "mirror_symmetric": seed.mirror_symmetric,
-        "columns": json.dumps(["x", "y", "z", "u", "v", "w", "energy"]),
-    }
-    datasets = {
-        "photons": (seed.photons, "cm, 1, keV", "x, y, z, direction cosines, energy on the seed's surface"),
-        "first_photon": (seed.first_photon, "1", "index of each productive history's first photon"),
-        "energy_balance": (seed.energy_balance, "keV", "emitted, left in the seed, below cut-off, leaving"),
     }
     with hdf5_file.create(path, FILETYPE, FORMAT_VERSION, attributes) as file:
-        for name, (values, units, description) in datasets.items():
-            data = file.create_dataset(name, data=values)
-            data.attrs["units"], data.attrs["description"] = units, description
+        add = partial(hdf5_file.add_dataset, file)
+        add(
+            "column",
+            ["x", "y", "z", "u", "v", "w", "energy"],
+            ("column",),
+            "1",
+            "what each column of photons is",
+        )
+        add(
+            "photons",
+            seed.photons,
+            ("photon", "column"),
+            "cm, 1, keV",
+            "position and direction cosines in the seed's frame, and energy, on the seed's surface",
+        )
+        add(
+            "first_photon",
+            seed.first_photon,
+            ("history",),
+            "1",
+            "first photon of each productive history, and the end",
+        )
+        add(
+            "energy_balance",
+            seed.energy_balance,
+            ("fate",),
+            "keV",
+            "emitted, left in the seed, below cut-off, leaving",
+        )
 
 
 def _read(path: Path, digest: str) -> PhaseSpace:

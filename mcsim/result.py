@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -311,45 +311,44 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
         **{f"scale_{key}": value for key, value in result.scale.__dict__.items()},
     }
     with hdf5_file.create(path, FILETYPE, FORMAT_VERSION, attributes) as file:
+        add = partial(hdf5_file.add_dataset, file)
         for axis, values in zip("xyz", result.axes, strict=True):
-            _dataset(file, axis, values, "cm", f"voxel-centre {axis}").make_scale(axis)
-        volumes = {
-            "dose": (result.dose(), "Gy", "dose to full decay, mean over the tissue part of the voxel"),
-            "dose_std_dev": (result.dose_std_dev(), "Gy", "type A standard uncertainty of the dose"),
-            "tissue_fraction": (result.tissue_fraction, "1", "share of the voxel outside all seeds"),
-            "medium": (result.medium, "1", "index into the media named in the settings"),
-            "density": (result.density, "g/cm3", "mass density"),
-            **{name: (getattr(result, name), *about) for name, about in _SUMS.items()},
-        }
-        for name, (values, units, description) in volumes.items():
-            data = _dataset(file, name, values, units, description)
-            for k, axis in enumerate("xyz"):
-                data.dims[k].attach_scale(file[axis])
-        voxel = _dataset(
-            file, "group_voxel", result.group_voxels, "1", "flat index [ix, iy, iz] of voxels kept per group"
+            add(axis, values, (axis,), "cm", f"voxel-centre {axis}")
+        add("fate", list(BALANCE_TERMS), ("fate",), "1", "what became of the energy")
+        for name, values, units, description in (
+            ("dose", result.dose(), "Gy", "dose to full decay, mean over the tissue part of the voxel"),
+            ("dose_std_dev", result.dose_std_dev(), "Gy", "type A standard uncertainty of the dose"),
+            ("tissue_fraction", result.tissue_fraction, "1", "share of the voxel outside all seeds"),
+            ("medium", result.medium, "1", "index into the media named in the settings"),
+            ("density", result.density, "g/cm3", "mass density"),
+            *((name, getattr(result, name), *about) for name, about in _SUMS.items()),
+        ):
+            add(name, values, ("x", "y", "z"), units, description)
+        add(
+            "group_voxel",
+            result.group_voxels,
+            ("voxel",),
+            "1",
+            "flat index [ix, iy, iz] of voxels kept per group",
         )
-        voxel.make_scale("voxel")
-        group = _dataset(file, "group", np.arange(GROUPS), "1", "group of batches: batch number modulo 20")
-        group.make_scale("group")
-        sums = _dataset(
-            file, "group_total", result.group_total, "2^-32 keV cm3/g", "sum over the batches of each group"
+        add(
+            "group_total",
+            result.group_total,
+            ("group", "voxel"),
+            "2^-32 keV cm3/g",
+            "sum over the batches of each group; the group of a batch is its number modulo 20",
         )
-        sums.dims[0].attach_scale(group)
-        sums.dims[1].attach_scale(voxel)
-        term = _dataset(file, "balance", result.balance, "2^-16 keV", "; ".join(BALANCE_TERMS))
-        term.dims[0].label = "fate"
+        add(
+            "balance",
+            result.balance,
+            ("fate",),
+            "2^-16 keV",
+            "energy by fate, weighted with relative strengths",
+        )
         # Times differ from run to run: they stand outside the content that is compared.
         run = file.create_group("run")
         for key, value in result.run_facts.items():
             run.attrs[key] = value
-
-
-def _dataset(
-    file: h5py.File, name: str, values: NDArray[np.generic], units: str, description: str
-) -> h5py.Dataset:
-    data = file.create_dataset(name, data=values)
-    data.attrs["units"], data.attrs["description"] = units, description
-    return data
 
 
 def read_result(path: str | Path) -> tuple[Result, str]:

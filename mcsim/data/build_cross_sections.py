@@ -141,18 +141,22 @@ def write(path: Path) -> None:
             ("atomic_number", np.array(ELEMENTS, dtype=np.int32), "1", "atomic number Z"),
             ("atomic_weight", [xraylib.AtomicWeight(Z) for Z in ELEMENTS], "g/mol", "atomic weight"),
         ):
-            data = file.create_dataset(name, data=values)
-            data.attrs["units"], data.attrs["description"] = units, description
+            hdf5_file.add_dataset(file, name, values, ("element",), units, description)
         for name in ("momentum_transfer", *(key for key in DESCRIPTIONS if key != "momentum_transfer")):
             parts = [table[name] for table in tables]
             if name == "momentum_transfer":  # the same for all elements
                 parts = parts[:1]
             # Single precision holds seven digits of data that agree with XCOM to 3e-4.
             dtype = np.float64 if name in ("energy", "edges", "k_line_energy", "k_shell") else np.float32
-            data = file.create_dataset(
-                name, data=np.concatenate(parts).astype(dtype), compression="gzip", shuffle=True
+            data = hdf5_file.add_dataset(
+                file,
+                name,
+                np.concatenate(parts).astype(dtype),
+                (f"{name}_entry",),
+                *DESCRIPTIONS[name],
+                compression="gzip",
+                shuffle=True,
             )
-            data.attrs["units"], data.attrs["description"] = DESCRIPTIONS[name]
             offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int32)
             data.attrs["offsets"] = offsets
 
