@@ -38,6 +38,11 @@ Media = Annotated[
     Literal["patient", "water_body", "water"],
     typer.Option(help="from the CT; water inside BODY; water everywhere"),
 ]
+Beyond = Annotated[
+    Literal["continue", "water", "vacuum"],
+    typer.Option(help="beyond the image: its edge voxels go on; water; nothing"),
+]
+BeyondDistance = Annotated[float, typer.Option(help="how far that reaches from the nearest seed, cm")]
 Voxel = Annotated[float, typer.Option(help="edge of the scoring voxels, mm")]
 Uncertainty = Annotated[
     float | None,
@@ -125,6 +130,8 @@ def simulate(
     out: Annotated[Path, typer.Option(help="result file to write; an interrupted run goes on")],
     seeds: Seeds = "interseed",
     media: Media = "patient",
+    beyond: Beyond = "continue",
+    beyond_distance: BeyondDistance = 10.0,
     voxel: Voxel = 1.0,
     uncertainty: Uncertainty = None,
     histories: Histories = 0,
@@ -146,7 +153,14 @@ def simulate(
     from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose
 
     options = MonteCarloOptions(
-        seeds, media, voxel * CENTIMETRE_PER_MILLIMETRE, random_seed, _threads(threads), checkpoint
+        seeds=seeds,
+        media=media,
+        voxel=voxel * CENTIMETRE_PER_MILLIMETRE,
+        beyond=beyond,
+        beyond_distance=beyond_distance,
+        run_seed=random_seed,
+        threads=_threads(threads),
+        checkpoint_s=checkpoint,
     )
     rule = _rule(uncertainty, histories, max_time, batches)
     with Reporter(quiet) as report:
@@ -242,6 +256,8 @@ def run(
     seed_list: SeedList = None,
     seeds: Seeds = "interseed",
     media: Media = "patient",
+    beyond: Beyond = "continue",
+    beyond_distance: BeyondDistance = 10.0,
     voxel: Voxel = 1.0,
     uncertainty: Uncertainty = None,
     histories: Histories = 0,
@@ -259,7 +275,14 @@ def run(
     from validation.studies.monte_carlo import MonteCarloOptions
 
     options = MonteCarloOptions(
-        seeds, media, voxel * CENTIMETRE_PER_MILLIMETRE, random_seed, _threads(threads), checkpoint
+        seeds=seeds,
+        media=media,
+        voxel=voxel * CENTIMETRE_PER_MILLIMETRE,
+        beyond=beyond,
+        beyond_distance=beyond_distance,
+        run_seed=random_seed,
+        threads=_threads(threads),
+        checkpoint_s=checkpoint,
     )
     rule = _rule(uncertainty, histories, max_time)
     choice = CaseChoice(ct_series, plan, structures, seed_list)

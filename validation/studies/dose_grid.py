@@ -14,8 +14,8 @@ FloatArray = NDArray[np.float64]
 MARGIN = 2.5
 # Voxels that only carry photons are this much coarser than the CT's own resolution needs, cm.
 COARSE_SPACING = 0.3
-# Tissue that the CT cuts goes on to this distance from the nearest seed, cm (five mean free paths).
-EDGE_DISTANCE = 10.0
+# By default the phantom reaches to this distance from the nearest seed, cm (four mean free paths in water).
+BEYOND_DISTANCE = 10.0
 # TG-43 conditions: water to at least this distance beyond every scored point, cm (TG-43U1).
 WATER_MARGIN = 15.0
 SMALLEST_VOXEL, LARGEST_VOXEL = 0.02, 0.5
@@ -73,16 +73,18 @@ def centres(planes: FloatArray) -> FloatArray:
     return np.asarray(0.5 * (planes[1:] + planes[:-1]))
 
 
-def patient_planes(case: Case) -> list[FloatArray]:
+def patient_planes(case: Case, beyond: float) -> list[FloatArray]:
     """Boundaries of the coarse voxels around the scoring grid in a patient.
 
-    The image is covered with voxels of 3 mm; where it ends nearer than 10 cm to a seed, one more voxel reaches that
+    The image is covered with voxels of 3 mm; where it ends nearer to a seed than `beyond`, one more voxel reaches that
     far.
 
     Parameters
     ----------
     case : Case
         Image and seeds.
+    beyond : float
+        Least distance of the phantom's faces from the nearest seed, cm; 0 ends the phantom where the image ends.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def patient_planes(case: Case) -> list[FloatArray]:
         count = int(np.ceil((high - low) / COARSE_SPACING))
         planes = np.linspace(low, high, count + 1)
         position = case.implant.positions[:, k]
-        begin, end = position.min() - EDGE_DISTANCE, position.max() + EDGE_DISTANCE
+        begin, end = position.min() - beyond, position.max() + beyond
         before = [begin] if begin < low else []
         after = [end] if end > high else []
         result.append(np.concatenate([before, planes, after]))

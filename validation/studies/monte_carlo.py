@@ -19,7 +19,7 @@ from validation.case import Case
 from validation.evaluate.difference import MONTE_CARLO_DOSE_RATE_CONSTANTS
 from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.dataset_file import put
-from validation.studies.dose_grid import centres
+from validation.studies.dose_grid import BEYOND_DISTANCE, centres
 from validation.studies.dose_rate_constant import SimulatedDoseRateConstant, simulated_dose_rate_constant
 from validation.studies.patient_phantom import on_grid, patient_phantom, prepare_image
 
@@ -36,6 +36,10 @@ class MonteCarloOptions:
         ``patient``, ``water_body`` or ``water``.
     voxel : float
         Edge of the scoring voxels, cm.
+    beyond : str
+        What lies beyond the image: ``continue`` (its edge voxels go on), ``water`` or ``vacuum``.
+    beyond_distance : float
+        How far, cm from the nearest seed.
     run_seed : int
         Random seed.
     threads : int
@@ -47,6 +51,8 @@ class MonteCarloOptions:
     seeds: str = "interseed"
     media: str = "patient"
     voxel: float = 0.1
+    beyond: str = "continue"
+    beyond_distance: float = BEYOND_DISTANCE
     run_seed: int = 1
     threads: int = 1
     checkpoint_s: float = CHECKPOINT_S
@@ -75,7 +81,9 @@ def prepare_simulation(
     InvalidInput
         The case and the options do not fit together.
     """
-    phantom, description = patient_phantom(case, options.voxel, options.media)
+    phantom, description = patient_phantom(
+        case, options.voxel, options.media, options.beyond, options.beyond_distance
+    )
     x, y, z = (centres(planes) for planes in phantom.scoring_planes)
     target = structure_fractions(case.structures[case.prescription.target], x, y, z)
     inner = np.zeros(phantom.scoring_shape, dtype=bool)

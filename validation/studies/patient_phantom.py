@@ -13,11 +13,19 @@ from mcsim.materials import material
 from mcsim.phantom import Phantom, surrounded
 from validation.case import Case
 from validation.evaluate.structure_fractions import structure_fractions
-from validation.studies.dose_grid import mean_over_cells, patient_planes, scoring_planes, water_planes
+from validation.studies.dose_grid import (
+    BEYOND_DISTANCE,
+    centres,
+    mean_over_cells,
+    patient_planes,
+    scoring_planes,
+    water_planes,
+)
 
 FloatArray = NDArray[np.float64]
 
 MEDIA_MODES = ("patient", "water_body", "water")
+BEYOND_MODES = ("continue", "water", "vacuum")
 AIR_HU = -1000.0
 # CT numbers of a seed in a post-implant CT: titanium and silver saturate, bone in the neck stays below.
 SEED_HU = 1500.0
@@ -129,7 +137,12 @@ def on_grid(case: Case, values: FloatArray, planes: tuple[FloatArray, FloatArray
 
 
 def patient_phantom(
-    case: Case, voxel: float, media: str = "patient", curve: HounsfieldCurve = DEFAULT_CURVE
+    case: Case,
+    voxel: float,
+    media: str = "patient",
+    beyond: str = "continue",
+    beyond_distance: float = BEYOND_DISTANCE,
+    curve: HounsfieldCurve = DEFAULT_CURVE,
 ) -> tuple[Phantom, dict[str, object]]:
     """Phantom of a case.
 
@@ -142,6 +155,12 @@ def patient_phantom(
     media : str
         ``patient``: media and densities from the CT; ``water_body``: water inside BODY (cavities included), air
         outside; ``water``: water everywhere, 15 cm beyond the scoring voxels (TG-43 conditions).
+    beyond : str
+        What lies between the image's faces and `beyond_distance`, vacuum after that: ``continue``: the image's edge
+        voxels go on (tissue that the CT cuts, air elsewhere); ``water``; ``vacuum``: nothing. Without effect for
+        the media ``water``.
+    beyond_distance : float
+        Least distance from the nearest seed to the phantom's faces, cm.
     curve : HounsfieldCurve
         CT numbers to density and media.
 
@@ -154,10 +173,16 @@ def patient_phantom(
     Raises
     ------
     InvalidInput
-        `media` is none of the three, or ``water_body`` without a BODY structure.
+        `media` or `beyond` is none of the three, the distance is negative, or ``water_body`` without a BODY.
     """
     if media not in MEDIA_MODES:
         raise InvalidInput(f"media is {media!r}, expected one of {', '.join(MEDIA_MODES)}. Use one of them.")
+    if beyond not in BEYOND_MODES:
+        raise InvalidInput(
+            f"beyond is {beyond!r}, expected one of {', '.join(BEYOND_MODES)}. Use one of them."
+        )
+    if not beyond_distance >= 0.0:
+        raise InvalidInput(f"beyond distance is {beyond_distance} cm, expected 0 or more. Correct it.")
     fine = scoring_planes(case, voxel)
     description: dict[str, object] = {"media_mode": media, "voxel_cm": voxel}
     water = material("water").density
@@ -169,10 +194,8 @@ def patient_phantom(
             planes, np.zeros(shape, np.uint8), np.full(shape, water, np.float32), ("water",), scoring
         ), description
     image = prepare_image(case)
-    planes, scoring = surrounded(fine, patient_planes(case))
-    description["beyond_the_image"] = (
-        "the image's edge voxels go on to 10 cm from the nearest seed, then vacuum"
-    )
+    planes, scoring = surrounded(fine, patient_planes(case, 0.0 if beyond == "vacuum" else beyond_distance))
+    description["beyond_the_image"] = _beyond_in_words(beyond, beyond_distance)
     description["outside_body"] = "air" if case.external is not None else "as in the CT (no BODY structure)"
     if media == "water_body":
         if case.external is None:
@@ -181,13 +204,35 @@ def patient_phantom(
                 "Contour the body or use 'water'."
             )
         inside = on_grid(case, image.body.astype(np.float64), planes) >= 0.5
+        inside |= (beyond == "water") & _outside_image(case, planes)
         density = np.where(inside, water, material("air").density).astype(np.float32)
         return Phantom(
             planes, np.where(inside, 0, 1).astype(np.uint8), density, ("water", "air"), scoring
         ), description
     medium, density = media_from_hounsfield(on_grid(case, image.hu, planes), curve)
+    names = curve.media
+    if beyond == "water":
+        outside = _outside_image(case, planes)
+        names = (*curve.media, "water")
+        medium[outside], density[outside] = len(curve.media), water
     description["hounsfield_curve"] = curve.source
     description["seed_artefact_voxels_overridden"] = image.overridden
     if image.overridden:
         description["seed_artefact_replaced_by_hu"] = image.tissue_hu
-    return Phantom(planes, medium, density, curve.media, scoring), description
+    return Phantom(planes, medium, density, names, scoring), description
+
+
+def _beyond_in_words(beyond: str, distance: float) -> str:
+    if beyond == "vacuum" or distance == 0.0:
+        return "vacuum"
+    what = "the image's edge voxels go on" if beyond == "continue" else "water"
+    return f"{what} to {distance:g} cm from the nearest seed, then vacuum"
+
+
+def _outside_image(case: Case, planes: tuple[FloatArray, FloatArray, FloatArray]) -> NDArray[np.bool_]:
+    """Cells whose centres lie beyond the image's faces."""
+    inside = [
+        (centres(p) > low) & (centres(p) < high)
+        for p, low, high in zip(planes, case.image.lower, case.image.upper, strict=True)
+    ]
+    return np.asarray(~(inside[0][:, None, None] & inside[1][:, None] & inside[2]))
