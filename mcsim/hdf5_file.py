@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import h5py
@@ -58,10 +59,9 @@ def create(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    os.close(handle)
+    _remove_leftovers(path)
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{get_ident()}.part")
     try:
-        # track_times off: the same content gives the same bytes whenever it is written.
         with h5py.File(temporary, "w", track_order=True) as file:
             file.attrs["filetype"] = filetype
             file.attrs["format_version"] = format_version
@@ -71,11 +71,18 @@ def create(
             yield file
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove unfinished files of killed processes of this machine; those of living ones and other machines stay."""
+    for leftover in path.parent.glob(f".{path.name}.{socket.gethostname()}.*.part"):
+        process = leftover.name.split(".")[-3]
+        if process.isdigit() and not Path(f"/proc/{process}").exists():
+            leftover.unlink(missing_ok=True)
 
 
 def add_dataset(
