@@ -109,6 +109,28 @@ def next_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit)
 
 
 @jit
+def hidden_length(seeds, solids, voxel, emitter, x, y, z, u, v, w, t, t_end):
+    """Part of the ray between `t` and `t_end` inside seeds that are not solid (all but the emitter), cm.
+
+    In superposition photons go through the other seeds' places as through tissue, but dose is a mean over the voxel's
+    part outside all seeds, in every setting: what a photon scores inside such a place does not count.
+    """
+    length = 0.0
+    slot = np.searchsorted(seeds.flagged, voxel)
+    for entry in range(seeds.first[slot], seeds.first[slot + 1]):
+        j = seeds.touching[entry]
+        if j == emitter:
+            continue
+        px, py, pz = to_seed(
+            seeds, j, x - seeds.position[j, 0], y - seeds.position[j, 1], z - seeds.position[j, 2]
+        )
+        du, dv, dw = to_seed(seeds, j, u, v, w)
+        t_in, t_out = outside(solids, px, py, pz, du, dv, dw)
+        length += max(0.0, min(t_out, t_end) - max(t_in, t))
+    return length
+
+
+@jit
 def transport_photon(
     x,
     y,
@@ -178,18 +200,24 @@ def transport_photon(
             t_next = min(t_x, t_y, t_z)
             medium = voxels.medium[voxel]
             hit = -1
+            transparent_seeds = False
             if medium & SEED_FLAG:
                 medium &= SEED_FLAG - 1
+                transparent_seeds = not seeds.interseed
                 hit, t_next = next_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_next)
             mu = voxels.density[voxel] * attenuation[medium]
             step = max(t_next - t, 0.0)
-            if mu * step >= path:
+            interacts = mu * step >= path
+            if interacts:
                 step = path / mu
-                tally[voxel] += step * absorption[medium]
+            counted = step
+            if transparent_seeds:
+                counted -= hidden_length(seeds, solids, voxel, emitter, x, y, z, u, v, w, t, t + step)
+            tally[voxel] += counted * absorption[medium]
+            if interacts:
                 t += step
                 break
             path -= mu * step
-            tally[voxel] += step * absorption[medium]
             t = t_next
             if hit >= 0:
                 px, py, pz = to_seed(

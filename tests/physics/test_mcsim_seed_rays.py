@@ -265,10 +265,6 @@ def test_only_voxels_near_a_seed_are_flagged(transport, medium_tables, seed_mode
     assert flagged.sum() < 60  # a seed's bounding box at this angle has 2 × 5 × 4 voxels
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a transparent seed's volume is scored but left out of the volume the dose divides by",
-)
 def test_superposition_scores_the_same_part_of_a_voxel(transport, medium_tables, vacuum, seed_model) -> None:
     # Only the emitter is solid, but the dose divides by the part of the voxel outside all seeds: only there may it
     # score. Here seed 0 emits through a transparent seed 1.
