@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsim import hdf5_file
+from mcsim.cache import cache_folder, kernel_digest
 from mcsim.cross_sections import cross_section_digest
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels._jit import cache_folder, kernel_digest
 from mcsim.kernels.replay import Emission
 from mcsim.kernels.seed_emission import emit_photons
 from mcsim.materials import material

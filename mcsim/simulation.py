@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsim.cache import kernel_digest
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels._jit import kernel_digest
 from mcsim.kernels.voxel_transport import transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
@@ -24,7 +24,7 @@ from mcsim.phase_space import PhaseSpace, load_phase_space
 from mcsim.result import GROUPS, Result, Scale, read_result, write_result
 from mcsim.seed_model import load_seed_model
 from mcsim.seed_placement import place_seeds
-from mcsim.simulation_settings import Progress, Settings, StoppingRule
+from mcsim.simulation_settings import UNLIMITED, Progress, Settings, StoppingRule
 
 FloatArray = NDArray[np.float64]
 
@@ -281,14 +281,13 @@ class Simulation:
 
     def _progress(self, rule: StoppingRule, result: Result, elapsed: float, batches: int) -> Progress:
         uncertainty = result.mean_relative_uncertainty(self.target_weight)
-        per_batch = elapsed / batches
         done = result.batch_count
-        needed = [float(rule.batches[1] - rule.batches[0])]
+        needed = [float("inf") if rule.batches[1] == UNLIMITED else float(rule.batches[1] - rule.batches[0])]
         if rule.histories:
             needed.append(rule.histories / result.histories * done)
         if rule.uncertainty and np.isfinite(uncertainty):
             needed.append(max(GROUPS, done * (uncertainty / rule.uncertainty) ** 2))
-        remaining = min((min(needed) - done) * per_batch, rule.time_s - elapsed)
+        remaining = min((min(needed) - done) * elapsed / batches, rule.time_s - elapsed)
         return Progress(done, result.histories, uncertainty, elapsed, max(0.0, remaining))
 
 

@@ -9,6 +9,7 @@ from mcsim.phase_space import DEFAULT_HISTORIES
 
 # Work per batch: long enough to hide the cost of starting it, short enough for a prompt stop.
 PRODUCTIVE_HISTORIES_PER_BATCH = 60_000
+UNLIMITED = 1_000_000  # batches that no simulation reaches
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class StoppingRule:
         Seconds; the only rule that does not repeat exactly.
     """
 
-    batches: tuple[int, int] = (0, 1_000_000)
+    batches: tuple[int, int] = (0, UNLIMITED)
     uncertainty: float = 0.0
     histories: int = 0
     time_s: float = float("inf")

@@ -82,7 +82,7 @@ def _rule(
     uncertainty: float | None, histories: int, max_time: float, batches: str | None = None
 ) -> StoppingRule:
     """Stopping rule of the options; 2 % in the target where nothing else is said."""
-    bounds = (0, 1_000_000)
+    bounds = StoppingRule().batches
     if batches is not None:
         first, colon, stop = batches.partition(":")
         if not (colon and first.isdigit() and stop.isdigit()):

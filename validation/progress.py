@@ -10,6 +10,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from mcsim.cache import is_compiled
 from mcsim.simulation_settings import Progress as SimulationProgress
 
 LINE_INTERVAL_S = 10.0
@@ -38,6 +39,8 @@ class Reporter:
                 console=Console(stderr=True), transient=True,
             )  # fmt: skip
             self._bar.start()
+        if not is_compiled():
+            self.say("compiling the kernels, once per machine and version (about half a minute)")
         return self
 
     def __exit__(

@@ -28,7 +28,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SEEDMC_CACHE_DIR") or platformdirs.user_cache_dir("seedmc"))
 
 
-vars(numba.config)["CACHE_DIR"] = str(cache_folder() / "kernels" / kernel_digest()[:16])
+KERNEL_FOLDER = cache_folder() / "kernels" / kernel_digest()[:16]
+vars(numba.config)["CACHE_DIR"] = str(KERNEL_FOLDER)
+
+
+def is_compiled() -> bool:
+    """Whether this version's transport kernel stands compiled in the cache."""
+    return next(KERNEL_FOLDER.rglob("voxel_transport.transport_batch*.nbc"), None) is not None
+
 
 # The scheduling of floating-point operations stays as written (no fastmath): sums are compared bit for bit.
 jit = numba.njit(cache=True, nogil=True, error_model="numpy")

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from mcsim.kernels._jit import cache_folder
+from mcsim.cache import cache_folder
 from mcsim.phase_space import load_phase_space
 from mcsim.seed_model import load_seed_model
 from mcsim.simulation_settings import StoppingRule

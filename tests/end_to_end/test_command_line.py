@@ -37,7 +37,7 @@ def content(path: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
 
     def visit(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if name.split("/")[0] in TIMES:
+        if name.split("/", maxsplit=1)[0] in TIMES:
             return
         if isinstance(item, h5py.Dataset):
             found[name] = (

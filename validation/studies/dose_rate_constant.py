@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcsim.kernels._jit import cache_folder
+from mcsim.cache import cache_folder
 from mcsim.phase_space import PhaseSpace, load_phase_space
 from mcsim.ring_dose import ring_dose
 from mcsim.seed_model import load_seed_model
