@@ -88,7 +88,7 @@ class ElementTable:
         --------
         >>> oxygen = element_table("O")
         >>> round(float(oxygen.interpolate("photoelectric", np.array([28.0]))[0]), 4)
-        0.2055
+        0.2056
         """
         energy = np.asarray(energy, dtype=np.float64)
         side_of = energy if side_of is None else np.asarray(side_of, dtype=np.float64)

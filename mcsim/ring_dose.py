@@ -87,7 +87,7 @@ def ring_dose(
     >>> from mcsim.seed_model import load_seed_model
     >>> seed = load_phase_space(load_seed_model("6711"), histories=100_000)
     >>> ring = np.array([[0.95, 1.05, -0.05, 0.05]])
-    >>> dose = ring_dose(load_seed_model("6711"), seed, ring, 50_000).dose_per_history[0]
+    >>> dose = float(ring_dose(load_seed_model("6711"), seed, ring, 50_000).dose_per_history[0])
     >>> 3.0e-14 < dose < 4.0e-14
     True
     """
