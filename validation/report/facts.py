@@ -168,7 +168,7 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         per_history = float(attributes["air_kerma_strength_per_history"])
         u = float(attributes.get("air_kerma_strength_per_history_std_dev", math.nan)) / per_history
         stated = f" ± {number(100 * u, 2)} %" if u > 0 else ""
-        facts.append(("Air-kerma strength per history", f"{per_history:.4e} cGy cm²{stated}"))
+        facts.append(("Air-kerma strength per history", f"{per_history:.4e} Gy cm²{stated}"))
     facts += [
         ("TG-43 source data", str(attributes["tg43_source"])),
         ("TG-43 dose-rate constant", f"{float(attributes['tg43_dose_rate_constant']):.4g} cGy h⁻¹ U⁻¹"),
