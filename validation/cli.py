@@ -27,6 +27,7 @@ case_app = typer.Typer(help="Make and look at case files.", no_args_is_help=True
 app.add_typer(case_app, name="case")
 
 EXIT_BAD_INPUT, EXIT_FAILED = 2, 1
+TYPER_INTERRUPTED = 130  # typer turns KeyboardInterrupt into this exit code, without a word
 CENTIMETRE_PER_MILLIMETRE = 0.1
 DEFAULT_UNCERTAINTY_PERCENT = 2.0
 
@@ -90,6 +91,18 @@ def _rule(
                 f"batches is {batches!r}, expected FIRST:STOP, two whole numbers (STOP is not run). Correct it."
             )
         bounds = (int(first), int(stop))
+    for what, given, unit in (
+        ("uncertainty", uncertainty, " %"),
+        ("histories", histories, ""),
+        ("max-time", max_time, " s"),
+    ):
+        if given is not None and not 0 <= given < float("inf"):
+            raise InvalidInput(f"{what} is {given:g}{unit}, expected a number of 0 or more. Correct it.")
+    if uncertainty == 0 and not (histories or max_time or batches):
+        raise InvalidInput(
+            "uncertainty is 0 %, expected more than 0 % without another limit (the simulation would never end). "
+            "Give --uncertainty, --histories or --max-time."
+        )
     if uncertainty is None:
         uncertainty = 0.0 if (histories or max_time or batches) else DEFAULT_UNCERTAINTY_PERCENT
     return StoppingRule(
@@ -318,7 +331,9 @@ def main() -> None:
         app()
     except _refusals() as refusal:
         _end(str(refusal), EXIT_BAD_INPUT)
-    except KeyboardInterrupt:
+    except SystemExit as end:
+        if end.code != TYPER_INTERRUPTED:
+            raise
         _end("interrupted; the same command goes on from the last checkpoint", EXIT_FAILED)
     except Exception as failure:
         _end(f"run failed: {type(failure).__name__}: {failure}", EXIT_FAILED)

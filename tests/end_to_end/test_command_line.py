@@ -144,6 +144,32 @@ def test_other_settings_are_not_mixed_into_a_result(neck: Path) -> None:
     assert content(neck / "whole" / "monte_carlo.h5") == before
 
 
+def test_results_of_another_case_keep_their_case_file(neck: Path) -> None:
+    before = content(neck / "whole" / "case.h5")
+    seed = neck / "one_seed.csv"
+    seed.write_text(
+        "x_cm,y_cm,z_cm,axis_x,axis_y,axis_z,air_kerma_strength_U,model\n3.5,0.5,0,0,0,1,0.5,6711\n"
+    )
+    run = seedmc("run", "neck", "--seed-list", seed, "--out", "whole", *QUICK, "--quiet", cwd=neck)
+    refusal(run, "case digest", "another case")
+    assert content(neck / "whole" / "case.h5") == before
+
+
+def test_an_interrupted_run_says_how_to_go_on(neck: Path) -> None:
+    command = [*COMMAND, "simulate", "whole/case.h5", "--out", "endless.h5", "--max-time", "600"]
+    process = subprocess.Popen(
+        [*command, "--checkpoint", "0.2", "--quiet"], cwd=neck, stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(1200):
+        time.sleep(0.05)
+        if (neck / "endless.h5.checkpoint").exists() or process.poll() is not None:
+            break
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert (process.returncode, len(said.strip().splitlines())) == (1, 1), said
+    assert "interrupted" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -151,6 +177,9 @@ def test_other_settings_are_not_mixed_into_a_result(neck: Path) -> None:
         (["run", "neck", "--out", "x", "--voxel", "50"], ["voxel size is 50 mm"]),
         (["run", "neck", "--out", "x", "--media", "gold"], ["gold"]),
         (["run", "neck", "--out", "x", "--uncertainty", "-1"], ["uncertainty", "0 or more"]),
+        (["run", "neck", "--out", "x", "--uncertainty", "0"], ["uncertainty", "never end"]),
+        (["run", "neck", "--out", "x", "--max-time", "-5"], ["max-time", "0 or more"]),
+        (["run", "neck", "--out", "x", "--beyond-distance", "inf"], ["beyond distance is inf cm"]),
         (["simulate", "missing.h5", "--out", "x.h5"], ["missing.h5"]),
         (["simulate", "CASE", "--out", "x.h5", "--batches", "5"], ["FIRST:STOP"]),
         (["simulate", "TRUNCATED", "--out", "x.h5"], ["truncated.h5"]),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcsim.invalid_input import InvalidInput
+from mcsim.result import read_result
 from mcsim.simulation_settings import Progress, StoppingRule
 from validation.case import Case, built_in
 from validation.studies.compare import Comparison, compare
@@ -105,6 +106,7 @@ def run_main_job(
     case = load_case(source, choice)
     case_file = folder / "case.h5"
     if not _same_case(case_file, case):
+        _refuse_results_of_another_case(folder, case)
         case.write(case_file)
     say(
         f"case {case.name}: {len(case.implant.positions)} seeds, {len(case.structures)} structures -> {case_file}"
@@ -125,6 +127,8 @@ def run_main_job(
         say(f"comparison and report are up to date -> {report_file}")
         return report_file
     comparison = compare(case, monte_carlo, read_tg43_dose(tg43_file))
+    # An earlier report must not stand beside a newer comparison if the job is interrupted between the two.
+    report_file.unlink(missing_ok=True)
     comparison.write(comparison_file)
     say(f"comparison -> {comparison_file}")
     from validation.report.report import write_report
@@ -132,6 +136,16 @@ def run_main_job(
     write_report(Comparison.read(comparison_file), report_file)
     say(f"report -> {report_file}")
     return report_file
+
+
+def _refuse_results_of_another_case(folder: Path, case: Case) -> None:
+    """A Monte Carlo dose in the folder belongs to the case file beside it, which must not change under it."""
+    for path in (folder / "monte_carlo.h5", folder / "monte_carlo.h5.checkpoint"):
+        if path.is_file() and (found := read_result(path)[1]) != case.digest():
+            raise InvalidInput(
+                f"case digest of {path} is {found[:12]}, expected {case.digest()[:12]} of case {case.name} (the "
+                f"folder holds results of another case). Remove them or give another folder."
+            )
 
 
 def _same_case(path: Path, case: Case) -> bool:

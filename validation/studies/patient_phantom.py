@@ -181,8 +181,10 @@ def patient_phantom(
         raise InvalidInput(
             f"beyond is {beyond!r}, expected one of {', '.join(BEYOND_MODES)}. Use one of them."
         )
-    if not beyond_distance >= 0.0:
-        raise InvalidInput(f"beyond distance is {beyond_distance} cm, expected 0 or more. Correct it.")
+    if not 0.0 <= beyond_distance < np.inf:
+        raise InvalidInput(
+            f"beyond distance is {beyond_distance} cm, expected a number of 0 or more. Correct it."
+        )
     fine = scoring_planes(case, voxel)
     description: dict[str, object] = {"media_mode": media, "voxel_cm": voxel}
     water = material("water").density
