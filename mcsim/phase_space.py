@@ -163,7 +163,7 @@ def make_phase_space(
         raise InvalidInput(
             f"histories of a phase space is {histories}, expected a positive multiple of {BLOCK}. Round it."
         )
-    media = [material(name) for name in model.media]
+    media = model.materials
     tables = build_medium_tables(media, cut_off_kev)
     solids, layer = model.kernel_solids(0), model.active_layer()
 

@@ -93,7 +93,7 @@ def ring_dose(
     """
     rings = np.atleast_2d(np.asarray(rings, dtype=np.float64))
     _check_rings(rings, model, radius)
-    tables = build_medium_tables([material(medium)] + [material(name) for name in model.media], cut_off_kev)
+    tables = build_medium_tables([material(medium), *model.materials], cut_off_kev)
     solids, emission = model.kernel_solids(1), seed.emission()
     count = -(-productive_histories // BATCHES)
     volume = np.pi * (rings[:, 1] ** 2 - rings[:, 0] ** 2) * (rings[:, 3] - rings[:, 2])

@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.resources import files
-from itertools import pairwise
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mcsim.file_entry import text
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.seed_emission import ActiveLayer
 from mcsim.kernels.solids import Solids
-from mcsim.materials import material
-
-FloatArray = NDArray[np.float64]
-SHAPES = ("cylinder", "cone", "sphere")
-
-
-@dataclass(frozen=True)
-class Solid:
-    """One solid of revolution about the seed's long axis, {ρ² ≤ a + b z + c z², z_min ≤ z ≤ z_max}, cm."""
-
-    name: str
-    material: str
-    profile: tuple[float, float, float]
-    z_min: float
-    z_max: float
-
-    def radius_squared(self, z: FloatArray) -> FloatArray:
-        """ρ² of the surface at the heights `z`, cm²."""
-        a, b, c = self.profile
-        return np.maximum(a + z * (b + z * c), 0.0)
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """Photon lines of a radionuclide: energies in keV, photons per decay, half-life in days."""
-
-    name: str
-    energy_kev: tuple[float, ...]
-    photons_per_decay: tuple[float, ...]
-    half_life_d: float
-    source: str
+from mcsim.materials import Material
+from mcsim.seed_check import check_seed
+from mcsim.seed_file import find_seed_entry, packaged_seed_entries, read_active, read_materials, read_solids
+from mcsim.seed_solids import Solid, Zone, largest_radius_squared, zones
+from mcsim.spectrum import Spectrum, load_spectrum, spectrum_from_entry
 
 
 @dataclass(frozen=True)
@@ -59,10 +29,13 @@ class SeedModel:
         Model name.
     solids : tuple of Solid
         In nesting order: where solids overlap, the later one counts.
+    materials : tuple of Material
+        Media, each once, in the order of their first solid.
     outer : str
         Name of the solids that bound the seed; they come first and their union is convex.
-    active : str
-        Name of the solids whose visible part holds the activity, uniformly by volume.
+    active : tuple of (str, float)
+        Active parts: name of the solids whose visible part holds the activity, uniformly by volume, and the weight
+        of the part among all.
     spectrum : Spectrum
         What is emitted.
     mirror_symmetric : bool
@@ -73,21 +46,22 @@ class SeedModel:
 
     name: str
     solids: tuple[Solid, ...]
+    materials: tuple[Material, ...]
     outer: str
-    active: str
+    active: tuple[tuple[str, float], ...]
     spectrum: Spectrum
     mirror_symmetric: bool
     source: str
 
     @property
     def media(self) -> tuple[str, ...]:
-        """Names of the materials, each once, in the order of their first solid."""
-        return tuple(dict.fromkeys(solid.material for solid in self.solids))
+        """Names of the materials."""
+        return tuple(medium.name for medium in self.materials)
 
     @property
     def radius(self) -> float:
         """Outer radius, cm."""
-        return float(np.sqrt(max(_largest_radius_squared(s) for s in self.solids if s.name == self.outer)))
+        return float(np.sqrt(max(largest_radius_squared(s) for s in self.solids if s.name == self.outer)))
 
     @property
     def half_length(self) -> float:
@@ -99,7 +73,7 @@ class SeedModel:
         content = repr(
             [
                 (self.solids, self.outer, self.active, self.mirror_symmetric),
-                [(m, sorted(material(m).fractions.items()), material(m).density) for m in self.media],
+                [(m.name, sorted(m.fractions.items()), m.density) for m in self.materials],
                 (self.spectrum.energy_kev, self.spectrum.photons_per_decay),
             ]
         )
@@ -108,134 +82,97 @@ class SeedModel:
     def kernel_solids(self, first_medium: int) -> Solids:
         """Arrays for the kernels; the seed's media stand in the tables from index `first_medium` on."""
         media = self.media
+        density = {medium.name: medium.density for medium in self.materials}
         return Solids(
             profile=np.array([s.profile for s in self.solids]),
             z_min=np.array([s.z_min for s in self.solids]),
             z_max=np.array([s.z_max for s in self.solids]),
             medium=np.array([first_medium + media.index(s.material) for s in self.solids], dtype=np.int64),
-            density=np.array([material(s.material).density for s in self.solids]),
+            density=np.array([density[s.material] for s in self.solids]),
             outer_count=sum(s.name == self.outer for s in self.solids),
             # A ray at grazing incidence must not be turned away by the round-off of this quick test.
             outer_radius=self.radius * (1.0 + 1e-9),
             half_length=self.half_length,
         )
 
+    def active_zones(self) -> list[tuple[Zone, float]]:
+        """Visible rings of the active parts and the share of the activity in each.
+
+        A part's weight is spread over its visible volume,
+
+            share = w_p / Σ w · V_ring / V_p.
+
+        Raises
+        ------
+        InvalidInput
+            A part has no visible ring.
+
+        Examples
+        --------
+        >>> side = load_seed_model("6711").active_zones()[2]
+        >>> round(2.0 * side[0].z_max, 3), round(side[1], 2)  # the cylinder of the rod's coating
+        (0.265, 0.91)
+        """
+        visible = zones(self.solids)
+        parts = [[zone for zone in visible if zone.solid.name == name] for name, _ in self.active]
+        for (name, _), rings in zip(self.active, parts, strict=True):
+            if not rings:
+                raise InvalidInput(
+                    f"active region of {self.name} is empty, expected a part of {name!r} that later solids do not "
+                    f"cover. Correct the seed file."
+                )
+        volumes = [np.array([ring.volume() for ring in rings]) for rings in parts]
+        whole, weights = sum(v.sum() for v in volumes), sum(weight for _, weight in self.active)
+        # For one part the factor is exactly 1: its volumes are used as they are.
+        scaled = [
+            v * ((w / weights) / (v.sum() / whole)) for v, (_, w) in zip(volumes, self.active, strict=True)
+        ]
+        share = np.concatenate(scaled)
+        return list(
+            zip([ring for rings in parts for ring in rings], (share / share.sum()).tolist(), strict=True)
+        )
+
     def active_layer(self) -> ActiveLayer:
-        """The active region cut at every solid's end planes into rings between two solids."""
-        planes = np.unique([z for s in self.solids for z in (s.z_min, s.z_max)])
-        parts = []
-        nodes, weights = np.polynomial.legendre.leggauss(16)
-        for low, high in pairwise(planes):
-            middle = np.array([0.5 * (low + high)])
-            here = [s for s in self.solids if s.z_min <= middle[0] <= s.z_max]
-            last = max((k for k, s in enumerate(here) if s.name == self.active), default=None)
-            if last is None:
-                continue
-            outer, inside = here[last], here[last + 1 :]
-            inner = max(inside, key=lambda s: float(s.radius_squared(middle)[0]), default=None)
-            z = 0.5 * (high + low) + 0.5 * (high - low) * nodes
-            ring = outer.radius_squared(z) - (inner.radius_squared(z) if inner else 0.0)
-            if np.all(ring <= 0.0):
-                continue
-            dense = np.linspace(low, high, 201)
-            rings = outer.radius_squared(dense) - (inner.radius_squared(dense) if inner else 0.0)
-            volume = float(0.5 * (high - low) * (ring * weights).sum())
-            parts.append(
-                (volume, low, high, outer.profile, inner.profile if inner else (0.0, 0.0, 0.0), rings.max())
-            )
-        if not parts:
-            raise InvalidInput(
-                f"active region of {self.name} is empty, expected solids named {self.active!r} that later solids "
-                f"do not cover. Correct the seed file."
-            )
-        volumes = np.array([part[0] for part in parts])
-        cumulative = np.cumsum(volumes) / volumes.sum()
+        """The active parts as rings between two solids, for the emission kernel."""
+        rings, shares = zip(*self.active_zones(), strict=True)
+        cumulative = np.cumsum(shares)
         cumulative[-1] = 1.0
         lines = np.cumsum(self.spectrum.photons_per_decay) / sum(self.spectrum.photons_per_decay)
         lines[-1] = 1.0
+        largest = [float(ring.ring(np.linspace(ring.z_min, ring.z_max, 201)).max()) for ring in rings]
         return ActiveLayer(
             cumulative_volume=cumulative,
-            z_min=np.array([part[1] for part in parts]),
-            z_max=np.array([part[2] for part in parts]),
-            outer=np.array([part[3] for part in parts]),
-            inner=np.array([part[4] for part in parts]),
+            z_min=np.array([ring.z_min for ring in rings]),
+            z_max=np.array([ring.z_max for ring in rings]),
+            outer=np.array([ring.solid.profile for ring in rings]),
+            inner=np.array([ring.inner.profile if ring.inner else (0.0, 0.0, 0.0) for ring in rings]),
             # sampled maximum of a smooth profile: a little above it keeps the rejection unbiased
-            largest_ring=np.array([part[5] for part in parts]) * (1.0 + 1e-3),
+            largest_ring=np.array(largest) * (1.0 + 1e-3),
             line_energy=np.array(self.spectrum.energy_kev),
             line_cumulative=lines,
         )
 
 
-def _largest_radius_squared(solid: Solid) -> float:
-    return float(solid.radius_squared(np.linspace(solid.z_min, solid.z_max, 401)).max())
-
-
-def _solid(entry: dict[str, Any], model: str) -> Solid:
-    z_min, z_max = entry["z"]
-    shape = entry["shape"]
-    if shape not in SHAPES:
-        raise InvalidInput(
-            f"shape of {entry['name']} in {model} is {shape!r}, expected one of {', '.join(SHAPES)}. Correct it."
-        )
-    if not z_min < z_max:
-        raise InvalidInput(
-            f"z of {entry['name']} in {model} is {entry['z']} cm, expected ascending. Correct the seed file."
-        )
-    material(entry["material"])
-    if shape == "cylinder":
-        profile = (entry["radius"] ** 2, 0.0, 0.0)
-    elif shape == "cone":
-        r0, r1 = entry["radii"]
-        slope = (r1 - r0) / (z_max - z_min)
-        offset = r0 - slope * z_min
-        profile = (offset**2, 2.0 * offset * slope, slope**2)
-    else:
-        centre = entry.get("centre", 0.0)
-        profile = (entry["radius"] ** 2 - centre**2, 2.0 * centre, -1.0)
-    return Solid(entry["name"], entry["material"], profile, z_min, z_max)
-
-
-@lru_cache(maxsize=1)
-def _packaged() -> dict[str, dict[str, Any]]:
-    entries = {}
-    for resource in (files("mcsim.data") / "seeds").iterdir():
-        if resource.name.endswith(".json"):
-            entry = json.loads(resource.read_text(encoding="utf-8"))
-            entries[entry["name"]] = entry
-    return dict(sorted(entries.items()))
-
-
-def load_spectrum(name: str) -> Spectrum:
-    """A packaged photon spectrum.
+def seed_model_names() -> tuple[str, ...]:
+    """Names of the packaged seed models.
 
     Examples
     --------
-    >>> load_spectrum("i125_ncrp58").energy_kev[1]
-    27.4723
+    >>> "OncoSeed 6711" in seed_model_names()
+    True
     """
-    folder = files("mcsim.data") / "spectra"
-    known = sorted(r.name.removesuffix(".json") for r in folder.iterdir() if r.name.endswith(".json"))
-    if name not in known:
-        raise InvalidInput(f"spectrum is {name!r}, expected one of {', '.join(known)}. Use a known name.")
-    entry = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    return Spectrum(
-        entry["name"],
-        tuple(entry["energy_kev"]),
-        tuple(entry["photons_per_decay"]),
-        entry["half_life_d"],
-        entry["source"],
-    )
+    return tuple(packaged_seed_entries())
 
 
-def load_seed_model(name: str, spectrum: str | None = None) -> SeedModel:
-    """A packaged seed model.
+def load_seed_model(name_or_path: str | Path, spectrum: str | None = None) -> SeedModel:
+    """A packaged seed model, or one from a user's seed file; both are checked.
 
     Parameters
     ----------
-    name : str
-        Model name or alias.
+    name_or_path : str or path
+        Model name or alias, or the path of a seed file (JSON; see ``docs/seeds.md``).
     spectrum : str, optional
-        Photon spectrum to use instead of the model's own.
+        Packaged photon spectrum to use instead of the model's own.
 
     Returns
     -------
@@ -244,22 +181,33 @@ def load_seed_model(name: str, spectrum: str | None = None) -> SeedModel:
     Raises
     ------
     InvalidInput
-        No model has this name; the known ones are listed.
+        No model or file has this name (the known ones are listed), or the file does not describe a seed.
 
     Examples
     --------
     >>> round(load_seed_model("6711").half_length, 4)
     0.2275
     """
-    for entry in _packaged().values():
-        if name == entry["name"] or name in entry.get("aliases", ()):
-            return SeedModel(
-                name=entry["name"],
-                solids=tuple(_solid(s, entry["name"]) for s in entry["solids"]),
-                outer=entry["outer"],
-                active=entry["active"],
-                spectrum=load_spectrum(spectrum or entry["spectrum"]),
-                mirror_symmetric=bool(entry["mirror_symmetric"]),
-                source=entry["source"],
-            )
-    raise InvalidInput(f"seed model is {name!r}, expected one of {', '.join(_packaged())}. Use a known name.")
+    entry = find_seed_entry(name_or_path)
+    name = text(entry["name"], f"name of the seed file {name_or_path}")
+    library = read_materials(entry, name)
+    solids = read_solids(entry, name, library)
+    active = read_active(entry, name)
+    mirror_symmetric, outer = entry["mirror_symmetric"], text(entry["outer"], f"outer of {name}")
+    if not isinstance(mirror_symmetric, bool):
+        raise InvalidInput(
+            f"mirror_symmetric of {name} is {mirror_symmetric!r}, expected true or false. Correct the file."
+        )
+    check_seed(name, solids, outer, active, mirror_symmetric)
+    wanted = spectrum or entry["spectrum"]
+    lines = load_spectrum(wanted) if isinstance(wanted, str) else spectrum_from_entry(wanted, name)
+    return SeedModel(
+        name=name,
+        solids=solids,
+        materials=tuple(library[m] for m in dict.fromkeys(s.material for s in solids)),
+        outer=outer,
+        active=active,
+        spectrum=lines,
+        mirror_symmetric=mirror_symmetric,
+        source=text(entry["source"], f"source of {name}"),
+    )

@@ -94,7 +94,7 @@ class Simulation:
         )
         self._voxels = phantom.kernel_voxels(self._placed)
         self._solids = model.kernel_solids(len(phantom.media))
-        media = [material(name) for name in (*phantom.media, *model.media)]
+        media = [*(material(name) for name in phantom.media), *model.materials]
         self._tables = build_medium_tables(media, settings.cut_off_kev)
         self.phase_space: PhaseSpace = load_phase_space(
             model, settings.phase_space_histories, settings.cut_off_kev, threads, progress
