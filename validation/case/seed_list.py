@@ -14,7 +14,7 @@ from validation.case.plain_text import plain_text
 _NUMBERS = ("x_cm", "y_cm", "z_cm", "axis_x", "axis_y", "axis_z", "air_kerma_strength_U")
 _OPTIONAL = ("needle", "model")
 _DEFAULT_MODEL = "6711"
-_HALF_LIFE_D = 59.4  # I-125, DDEP
+_HALF_LIFE_D = 59.4  # I-125, TG-43U1 (doi:10.1118/1.1646040)
 _AXIS_LENGTH = 0.01  # how far a written direction may be from unit length; it is normalised
 
 

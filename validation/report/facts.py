@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from validation.report.number_text import duration, number
-from validation.report.tables import ordered_structures
+from validation.report.tables import FULLY_COVERED, ordered_structures
 from validation.studies.compare import Comparison
 
-_FULLY_COVERED = 99.0  # %; below, the report says that a structure leaves the dose grid
 # Settings that decide what the dose is, with a sentence for known values.
 _SETTING_SENTENCES: dict[str, tuple[str, dict[str, str]]] = {
     "seeds": (
@@ -72,7 +71,7 @@ def structure_table(comparison: Comparison) -> list[StructureFact]:
         largest = [i for i in np.argsort(-shares, kind="stable") if shares[i] >= 0.5]
         listed = ", ".join(f"{media[i].replace('_', ' ')} {shares[i]:.0f} %" for i in largest)
         covered = float(structure.structure_covered)
-        note = f"{covered:.0f} % of it on the dose grid" if covered < _FULLY_COVERED else ""
+        note = f"{covered:.0f} % of it on the dose grid" if covered < FULLY_COVERED else ""
         volume = f"{number(float(structure.structure_volume), 2)} cm³"
         facts.append(StructureFact(name, str(structure.structure_role.item()), volume, listed, note))
     return facts

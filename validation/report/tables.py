@@ -15,6 +15,7 @@ _TARGET_INDICES = ("D90", "D98", "D100", "V100", "V150", "V200", "mean dose", "D
 _ORGAN_INDICES = ("D0.1cc", "D2cc", "mean dose", "V100")
 _BUDGET_INDICES = ("D90", "V100", "mean dose")
 _ROLE_ORDER = ("target", "organ", "avoidance", "cavity", "other", "external")
+FULLY_COVERED = 99.0  # %; below, the report says that a structure leaves the dose grid
 _VOLUME_OF = {"D2cc": 2.0, "D0.1cc": 0.1}  # cm³
 
 
@@ -143,7 +144,13 @@ def index_table(comparison: Comparison) -> list[StructureRows]:
             continue
         shown = _TARGET_INDICES if role == "target" else _ORGAN_INDICES
         rows = tuple(_index_row(comparison, name, index) for index in shown)
-        tables.append(StructureRows(name, role, f"{number(float(structure.structure_volume), 2)} cm³", rows))
+        volume = f"{number(float(structure.structure_volume), 2)} cm³"
+        covered = float(structure.structure_covered)
+        if covered < FULLY_COVERED:
+            volume += (
+                f" on the dose grid, {covered:.0f} % of the structure: mean and volumes are of this part"
+            )
+        tables.append(StructureRows(name, role, volume, rows))
     return tables
 
 
