@@ -93,13 +93,13 @@ class Phantom:
             digest.update(repr((material(name).density, sorted(material(name).fractions.items()))).encode())
         return digest.hexdigest()
 
-    def kernel_voxels(self, placed: PlacedSeeds) -> Voxels:
-        """Arrays for the kernels, voxels that a seed may touch flagged."""
+    def kernel_voxels(self, placed: PlacedSeeds, water: int) -> Voxels:
+        """Arrays for the kernels, voxels that a seed may touch flagged; `water` is its index in the tables."""
         medium = np.ascontiguousarray(self.medium).ravel().copy()
         medium[placed.flagged] |= SEED_FLAG
         x, y, z = (np.ascontiguousarray(p, dtype=np.float64) for p in self.planes)
         density = np.ascontiguousarray(self.density, dtype=np.float32).ravel()
-        return Voxels(x, y, z, medium, density, len(self.media))
+        return Voxels(x, y, z, medium, density, len(self.media), water)
 
 
 def surrounded(

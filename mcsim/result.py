@@ -1,26 +1,25 @@
-"""What a simulation stores: exact sums over batches, and the dose derived from them."""
+"""What a simulation sums over batches, exactly, and the dose derived from it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsim import hdf5_file
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.exact_sum import QUANTUM, add_batch, add_sums
 from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY
 
 FloatArray = NDArray[np.float64]
 
-FILETYPE, FORMAT_VERSION = "seedmc-monte-carlo", "1.0"
 GROUPS = 20
+# Both doses are from the fluence in the medium (TG-186); primary: photons that have not interacted since they left a
+# seed.
+QUANTITY_NAMES = ("dose_to_medium", "dose_to_water", "primary_dose_to_medium")
+GROUPED_QUANTITIES = 2
 BALANCE_QUANTUM_KEV = 2.0**-16
 BALANCE_TERMS = ("emitted", "stayed in tissue", "stayed in seeds", "below cut-off", "left the phantom")
 MINIMUM_BATCHES = 2
@@ -88,14 +87,14 @@ class Result:
         Settings that decided the sums.
     settings_digest : str
         SHA-256 of everything that decided the sums.
-    total : ndarray of int64, shape (nx, ny, nz)
-        Sum over batches of E · path · µ_en/ρ in quanta of 2⁻³² keV cm³/g.
-    square_high, square_low : ndarray of uint64, shape (nx, ny, nz)
+    total : ndarray of int64, shape (3, nx, ny, nz)
+        Sum over batches of E · path · µ_en/ρ in quanta of 2⁻³² keV cm³/g, for each of ``QUANTITY_NAMES``.
+    square_high, square_low : ndarray of uint64, shape (3, nx, ny, nz)
         128-bit sum of the squares of the batches' quanta.
     group_voxels : ndarray of int64, shape (k,)
         Flat indices of the voxels kept per group.
-    group_total : ndarray of int64, shape (20, k)
-        The same sum over the batches of each group (batch number modulo 20).
+    group_total : ndarray of int64, shape (2, 20, k)
+        The same sum over the batches of each group (batch number modulo 20), dose to medium and to water.
     balance : ndarray of int64, shape (5,)
         Energy emitted, stayed in tissue, stayed in seeds, below cut-off, left; quanta of 2⁻¹⁶ keV.
     batches : list of (first, stop)
@@ -131,12 +130,13 @@ class Result:
         return round(self.batch_count * self.scale.histories_per_batch_and_seed * seeds)
 
     def add(self, batch: int, tally: FloatArray, balance: FloatArray) -> None:
-        """Add one batch's tally, shape (nx, ny, nz), and energy balance, shape (5,)."""
-        flat = np.ascontiguousarray(tally).ravel()
-        add_batch(flat, self.total.ravel(), self.square_high.ravel(), self.square_low.ravel())
-        self.group_total[batch % GROUPS] += np.rint(flat[self.group_voxels] / QUANTUM).astype(np.int64)
+        """Add one batch's tally, shape (3, nx, ny, nz), and energy balance, shape (5,)."""
+        tally = np.ascontiguousarray(tally)
+        add_batch(tally.ravel(), self.total.ravel(), self.square_high.ravel(), self.square_low.ravel())
+        grouped = tally[:GROUPED_QUANTITIES].reshape(GROUPED_QUANTITIES, -1)[:, self.group_voxels]
+        self.group_total[:, batch % GROUPS] += np.rint(grouped / QUANTUM).astype(np.int64)
         self.balance += np.rint(balance / BALANCE_QUANTUM_KEV).astype(np.int64)
-        self.batches = _joined([*self.batches, (batch, batch + 1)])
+        self.batches = joined_batches([*self.batches, (batch, batch + 1)])
 
     def _dose_per_history_and_quantum(self) -> FloatArray:
         """Gy per history for one quantum in the mean over batches, per voxel; 0 where seeds fill the voxel."""
@@ -144,56 +144,62 @@ class Result:
         factor = QUANTUM * KEV_PER_GRAM_IN_GRAY / self.scale.histories_per_batch_and_seed
         return np.divide(factor, volume, out=np.zeros_like(volume), where=volume > 0.0)
 
-    def dose_per_history(self) -> FloatArray:
+    def dose_per_history(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Dose in Gy from one emitted photon of every seed (weighted with relative strengths), (nx, ny, nz)."""
-        return self.total * (self._dose_per_history_and_quantum() / self.batch_count)
+        mean = self.total[_index(quantity)] / self.batch_count
+        return np.asarray(mean * self._dose_per_history_and_quantum())
 
-    def dose_per_history_std_dev(self) -> FloatArray:
+    def dose_per_history_std_dev(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Type A standard uncertainty of `dose_per_history`, from the variance between batches; infinite for one."""
         if self.batch_count < MINIMUM_BATCHES:
-            return np.full(self.total.shape, np.inf)
-        return np.sqrt(self._variance_of_mean(slice(None))) * self._dose_per_history_and_quantum()
+            return np.full(self.tissue_fraction.shape, np.inf)
+        variance = self._variance_of_mean(_index(quantity), np.arange(self.tissue_fraction.size))
+        return np.sqrt(variance).reshape(self.tissue_fraction.shape) * self._dose_per_history_and_quantum()
 
-    def dose_rate(self) -> FloatArray:
+    def dose_rate(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Dose rate at the time of the given strengths, Gy/h, shape (nx, ny, nz)."""
-        return self.dose_per_history() * self.scale.dose_rate_per_history
+        return self.dose_per_history(quantity) * self.scale.dose_rate_per_history
 
-    def dose_rate_per_strength(self) -> FloatArray:
+    def dose_rate_per_strength(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Dose rate per unit of mean air-kerma strength, Gy h⁻¹ U⁻¹, shape (nx, ny, nz)."""
-        return self.dose_rate() / self.scale.mean_air_kerma_strength
+        return self.dose_rate(quantity) / self.scale.mean_air_kerma_strength
 
-    def dose(self) -> FloatArray:
-        """Dose to full decay, Gy, shape (nx, ny, nz)."""
-        return self.dose_per_history() * self.scale.dose_per_history
+    def dose(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
+        """Dose to full decay of one of ``QUANTITY_NAMES``, Gy, shape (nx, ny, nz)."""
+        return self.dose_per_history(quantity) * self.scale.dose_per_history
 
-    def dose_std_dev(self) -> FloatArray:
+    def dose_std_dev(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Type A standard uncertainty of the dose to full decay, Gy; infinite for one batch."""
-        return self.dose_per_history_std_dev() * self.scale.dose_per_history
+        return self.dose_per_history_std_dev(quantity) * self.scale.dose_per_history
 
-    def _variance_of_mean(self, voxels: slice | NDArray[np.int64]) -> FloatArray:
-        n = self.batch_count
-        long = np.longdouble
-        square = self.square_high.ravel()[voxels] * long(2.0) ** 64 + self.square_low.ravel()[voxels].astype(
-            long
+    def _variance_of_mean(self, quantity: int, voxels: NDArray[np.int64]) -> FloatArray:
+        n, long = self.batch_count, np.longdouble
+        high, low, total = (
+            sums[quantity].ravel()[voxels].astype(long)
+            for sums in (self.square_high, self.square_low, self.total)
         )
-        total = self.total.ravel()[voxels].astype(long)
-        variance = np.maximum(square - total * total / n, 0.0) / (n * (n - 1.0))
-        shape = self.total.shape if isinstance(voxels, slice) else (-1,)
-        return variance.astype(np.float64).reshape(shape)
+        variance = np.maximum(high * long(2.0) ** 64 + low - total * total / n, 0.0) / (n * (n - 1.0))
+        return np.asarray(variance, dtype=np.float64)
 
     def mean_relative_uncertainty(self, weight: FloatArray) -> float:
-        """Weighted mean over voxels of the relative type A uncertainty; infinite before two batches.
+        """Weighted mean over voxels of the relative type A uncertainty of the dose to medium.
 
         Parameters
         ----------
         weight : ndarray, shape (nx, ny, nz)
             Weights, for instance a structure's fractions; voxels without dose are left out.
+
+        Returns
+        -------
+        float
+            Infinite before two batches.
         """
         n = self.batch_count
-        chosen = np.flatnonzero((weight.ravel() > 0.0) & (self.total.ravel() > 0))
+        dose = self.total[0].ravel()
+        chosen = np.flatnonzero((weight.ravel() > 0.0) & (dose > 0))
         if n < MINIMUM_BATCHES or len(chosen) == 0:
             return float("inf")
-        relative = np.sqrt(self._variance_of_mean(chosen)) * n / self.total.ravel()[chosen]
+        relative = np.sqrt(self._variance_of_mean(0, chosen)) * n / dose[chosen]
         return float(np.average(relative, weights=weight.ravel()[chosen]))
 
     def group_batches(self) -> NDArray[np.int64]:
@@ -203,19 +209,27 @@ class Result:
             counts += np.bincount(np.arange(first, stop) % GROUPS, minlength=GROUPS)
         return counts
 
-    def group_dose(self) -> FloatArray:
-        """Dose to full decay estimated from each group of batches alone, Gy, shape (20, k)."""
+    def group_dose(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
+        """Dose to full decay from each group of batches alone, Gy, shape (20, k); to medium or to water."""
         counts = self.group_batches()
         factor = self._dose_per_history_and_quantum().ravel()[self.group_voxels] * self.scale.dose_per_history
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(self.group_total * factor / counts[:, None])
+            return np.asarray(self.group_total[_index(quantity)] * factor / counts[:, None])
 
     def energy_balance(self) -> dict[str, float]:
         """Energy by fate, keV, weighted with the seeds' relative strengths."""
         return dict(zip(BALANCE_TERMS, (self.balance * BALANCE_QUANTUM_KEV).tolist(), strict=True))
 
 
-def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _index(quantity: str) -> int:
+    if quantity not in QUANTITY_NAMES:
+        raise InvalidInput(
+            f"quantity is {quantity!r}, expected one of {', '.join(QUANTITY_NAMES)}. Use one of them."
+        )
+    return QUANTITY_NAMES.index(quantity)
+
+
+def joined_batches(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Sorted ranges with neighbours joined; raises on overlap."""
     joined: list[tuple[int, int]] = []
     for first, stop in sorted(ranges):
@@ -265,7 +279,7 @@ def merge(results: Sequence[Result]) -> Result:
             "square_low": first.square_low.copy(),
             "group_total": first.group_total.copy(),
             "balance": first.balance.copy(),
-            "batches": _joined([r for result in results for r in result.batches]),
+            "batches": joined_batches([r for result in results for r in result.batches]),
             "run_facts": {key: sum(r.run_facts.get(key, 0.0) for r in results) for key in first.run_facts},
         }
     )
@@ -277,116 +291,3 @@ def merge(results: Sequence[Result]) -> Result:
         merged.group_total += other.group_total
         merged.balance += other.balance
     return merged
-
-
-_SUMS = {
-    "total": (
-        "2^-32 keV cm3/g",
-        "sum over batches of energy x path x mu_en/rho, weighted with relative strengths",
-    ),
-    "square_high": ("2^-64 (keV cm3/g)^2", "upper 64 bits of the sum over batches of squares"),
-    "square_low": ("2^-64 (keV cm3/g)^2", "lower 64 bits of the sum over batches of squares"),
-}
-
-
-def write_result(path: str | Path, result: Result, case_digest: str = "") -> None:
-    """Write a result, whole or not at all.
-
-    Parameters
-    ----------
-    path : path
-        File to write, ``seedmc-monte-carlo``.
-    result : Result
-        What to write.
-    case_digest : str
-        Digest of the case it belongs to.
-    """
-    attributes = {
-        "case_digest": case_digest,
-        "settings_digest": result.settings_digest,
-        "settings": json.dumps(result.settings, sort_keys=True),
-        "batches": np.array(result.batches, dtype=np.int64).reshape(-1, 2),
-        "histories": result.histories,
-        "voxel_volume": result.voxel_volume,
-        **{f"scale_{key}": value for key, value in result.scale.__dict__.items()},
-    }
-    with hdf5_file.create(path, FILETYPE, FORMAT_VERSION, attributes) as file:
-        add = partial(hdf5_file.add_dataset, file)
-        for axis, values in zip("xyz", result.axes, strict=True):
-            add(axis, values, (axis,), "cm", f"voxel-centre {axis}")
-        add("fate", list(BALANCE_TERMS), ("fate",), "1", "what became of the energy")
-        for name, values, units, description in (
-            ("dose", result.dose(), "Gy", "dose to full decay, mean over the tissue part of the voxel"),
-            ("dose_std_dev", result.dose_std_dev(), "Gy", "type A standard uncertainty of the dose"),
-            ("tissue_fraction", result.tissue_fraction, "1", "share of the voxel outside all seeds"),
-            ("medium", result.medium, "1", "index into the media named in the settings"),
-            ("density", result.density, "g/cm3", "mass density"),
-            *((name, getattr(result, name), *about) for name, about in _SUMS.items()),
-        ):
-            add(name, values, ("x", "y", "z"), units, description)
-        add(
-            "group_voxel",
-            result.group_voxels,
-            ("voxel",),
-            "1",
-            "flat index [ix, iy, iz] of voxels kept per group",
-        )
-        add(
-            "group_total",
-            result.group_total,
-            ("group", "voxel"),
-            "2^-32 keV cm3/g",
-            "sum over the batches of each group; the group of a batch is its number modulo 20",
-        )
-        add(
-            "balance",
-            result.balance,
-            ("fate",),
-            "2^-16 keV",
-            "energy by fate, weighted with relative strengths",
-        )
-        # Times differ from run to run: they stand outside the content that is compared.
-        run = file.create_group("run")
-        for key, value in result.run_facts.items():
-            run.attrs[key] = value
-
-
-def read_result(path: str | Path) -> tuple[Result, str]:
-    """Read a result.
-
-    Parameters
-    ----------
-    path : path
-        File written by `write_result`.
-
-    Returns
-    -------
-    result : Result
-    case_digest : str
-
-    Raises
-    ------
-    InvalidInput
-        The file is missing, incomplete, of another type or format version.
-    """
-    with hdf5_file.open_checked(path, FILETYPE, 1) as file:
-        names = Scale.__dataclass_fields__
-        result = Result(
-            axes=(file["x"][()], file["y"][()], file["z"][()]),
-            voxel_volume=float(file.attrs["voxel_volume"]),
-            tissue_fraction=file["tissue_fraction"][()],
-            medium=file["medium"][()],
-            density=file["density"][()],
-            scale=Scale(**{name: float(file.attrs[f"scale_{name}"]) for name in names}),
-            settings=json.loads(file.attrs["settings"]),
-            settings_digest=str(file.attrs["settings_digest"]),
-            total=file["total"][()],
-            square_high=file["square_high"][()],
-            square_low=file["square_low"][()],
-            group_voxels=file["group_voxel"][()],
-            group_total=file["group_total"][()],
-            balance=file["balance"][()],
-            batches=[(int(a), int(b)) for a, b in file.attrs["batches"]],
-            run_facts={key: float(value) for key, value in file["run"].attrs.items()},
-        )
-        return result, str(file.attrs["case_digest"])

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from mcsim.cache import kernel_digest
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels.voxel_transport import transport_batch
+from mcsim.kernels.voxel_transport import QUANTITIES, transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phantom import Phantom
 from mcsim.phase_space import PhaseSpace, load_phase_space
-from mcsim.result import GROUPS, Result, Scale, read_result, write_result
+from mcsim.result import GROUPED_QUANTITIES, GROUPS, Result, Scale
+from mcsim.result_file import read_result, write_result
 from mcsim.seed_model import load_seed_model
 from mcsim.seed_placement import place_seeds
 from mcsim.simulation_settings import UNLIMITED, Progress, Settings, StoppingRule
@@ -92,9 +93,11 @@ class Simulation:
         self._placed, self.tissue_fraction = place_seeds(
             phantom, model, positions, axes, strengths, interseed=settings.seeds == "interseed"
         )
-        self._voxels = phantom.kernel_voxels(self._placed)
         self._solids = model.kernel_solids(len(phantom.media))
-        media = [*(material(name) for name in phantom.media), *model.materials]
+        media = [*(material(name) for name in phantom.media), *model.materials, material("water")]
+        # Where the phantom has water itself, dose to water is scored with that very medium: equal bit for bit.
+        water = phantom.media.index("water") if "water" in phantom.media else len(media) - 1
+        self._voxels = phantom.kernel_voxels(self._placed, water)
         self._tables = build_medium_tables(media, settings.cut_off_kev)
         self.phase_space: PhaseSpace = load_phase_space(
             model, settings.phase_space_histories, settings.cut_off_kev, threads, progress
@@ -149,18 +152,18 @@ class Simulation:
             scale=self.scale,
             settings=self.settings_record(),
             settings_digest=self.digest(),
-            total=np.zeros(shape, dtype=np.int64),
-            square_high=np.zeros(shape, dtype=np.uint64),
-            square_low=np.zeros(shape, dtype=np.uint64),
+            total=np.zeros((QUANTITIES, *shape), dtype=np.int64),
+            square_high=np.zeros((QUANTITIES, *shape), dtype=np.uint64),
+            square_low=np.zeros((QUANTITIES, *shape), dtype=np.uint64),
             group_voxels=self._group_voxels,
-            group_total=np.zeros((GROUPS, len(self._group_voxels)), dtype=np.int64),
+            group_total=np.zeros((GROUPED_QUANTITIES, GROUPS, len(self._group_voxels)), dtype=np.int64),
             balance=np.zeros(5, dtype=np.int64),
             run_facts={"wall_time_s": 0.0, "cpu_time_s": 0.0},
         )
 
     def batch(self, number: int) -> tuple[FloatArray, FloatArray]:
-        """Tally of one batch over the scoring region (keV cm³/g) and its energy balance (5,), keV."""
-        tally = np.zeros(self.phantom.medium.size)
+        """Tally (3, nx, ny, nz) of one batch over the scoring region, keV cm³/g, and its energy balance (5,), keV."""
+        tally = np.zeros((self.phantom.medium.size, QUANTITIES))
         balance = np.zeros(5)
         transport_batch(
             number * self._count,
@@ -175,7 +178,8 @@ class Simulation:
             tally,
             balance,
         )
-        return tally.reshape(self.phantom.medium.shape)[self.phantom.scoring], balance
+        scored = tally.reshape(*self.phantom.medium.shape, QUANTITIES)[self.phantom.scoring]
+        return np.ascontiguousarray(np.moveaxis(scored, -1, 0)), balance
 
     def run(
         self,

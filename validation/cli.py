@@ -191,7 +191,7 @@ def merge(
     Example: seedmc merge part_*.h5 --out monte_carlo.h5
     """
     from mcsim.result import merge as merge_results
-    from mcsim.result import read_result, write_result
+    from mcsim.result_file import read_result, write_result
 
     read = [read_result(part) for part in parts]
     merged = merge_results([result for result, _ in read])

@@ -14,6 +14,12 @@ from mcsim.kernels.seed_passage import ABSORBED, LEFT_SCATTERED, pass_through_se
 from mcsim.kernels.solids import outside
 from mcsim.kernels.tables import energy_bin, energy_offset
 
+# What is scored in every voxel: collision kerma to the voxel's medium and to water, both from the fluence in the medium
+# (TG-186, doi:10.1118/1.4747264), and the part of the first from photons that have not interacted since they left
+# their seed.
+DOSE_TO_MEDIUM, DOSE_TO_WATER, PRIMARY_DOSE_TO_MEDIUM = range(3)
+QUANTITIES = 3
+
 SEED_FLAG = 128  # set in `medium` where a seed may touch the voxel
 
 # Sums kept for the energy balance, keV: emitted from the seeds' surfaces, stayed in tissue, stayed in seeds, fell below
@@ -30,6 +36,7 @@ class Voxels(NamedTuple):
     medium: np.ndarray  # (nx ny nz,) uint8, medium index, plus SEED_FLAG
     density: np.ndarray  # (nx ny nz,) float32, g/cm³
     media_count: int
+    water: int  # index of liquid water in the tables
 
 
 class PlacedSeeds(NamedTuple):
@@ -153,8 +160,8 @@ def transport_photon(
 ):
     """Follow one photon that has just left seed `emitter` until it is absorbed or leaves the phantom.
 
-    `tally` receives weight · E · path · µ_en/ρ, keV cm³/g, per voxel; `scratch` is (attenuation (media,), absorption
-    (media,), intervals (2, solids), deposited (2,)).
+    `tally` (voxels, quantities) receives weight · E · path · µ_en/ρ, keV cm³/g; `scratch` is (attenuation (media,),
+    absorption (media,), intervals (2, solids), deposited (2,)).
     """
     attenuation, absorption, intervals, deposited = scratch
     nx = voxels.x_planes.shape[0] - 1
@@ -163,6 +170,7 @@ def transport_photon(
     path = optical_path(state)
     skip = emitter  # a ray that leaves a convex seed does not meet it again before it is deflected
     t = 0.0
+    primary = True
     while True:
         # a flight: the ray (x, y, z) + t (u, v, w) from t on, with the energy and the optical path left
         index = energy_bin(tables, energy)
@@ -174,6 +182,10 @@ def transport_photon(
                 tables.energy_absorption[index, m, 0] + above * tables.energy_absorption[index, m, 1]
             )
         # a component of 0, of either sign, counts as upwards in all three of these
+        absorption_water = scored * (
+            tables.energy_absorption[index, voxels.water, 0]
+            + above * tables.energy_absorption[index, voxels.water, 1]
+        )
         inverse_u = 1.0 / u if abs(u) > 1e-12 else (1e12 if u >= 0.0 else -1e12)
         inverse_v = 1.0 / v if abs(v) > 1e-12 else (1e12 if v >= 0.0 else -1e12)
         inverse_w = 1.0 / w if abs(w) > 1e-12 else (1e12 if w >= 0.0 else -1e12)
@@ -213,7 +225,11 @@ def transport_photon(
             counted = step
             if transparent_seeds:
                 counted -= hidden_length(seeds, solids, voxel, emitter, x, y, z, u, v, w, t, t + step)
-            tally[voxel] += counted * absorption[medium]
+            to_medium = counted * absorption[medium]
+            tally[voxel, DOSE_TO_MEDIUM] += to_medium
+            tally[voxel, DOSE_TO_WATER] += counted * absorption_water
+            if primary:
+                tally[voxel, PRIMARY_DOSE_TO_MEDIUM] += to_medium
             if interacts:
                 t += step
                 break
@@ -253,6 +269,7 @@ def transport_photon(
                     return
                 skip = hit
                 if status == LEFT_SCATTERED:
+                    primary = False
                     x, y, z = from_seed(seeds, hit, px, py, pz)
                     x += seeds.position[hit, 0]
                     y += seeds.position[hit, 1]
@@ -290,6 +307,7 @@ def transport_photon(
         z += t * w
         t = 0.0
         skip = -1
+        primary = False
         before = energy
         energy, u, v, w, _ = interact(energy, u, v, w, medium, tables, state)
         balance[IN_TISSUE] += weight * (before - energy)

@@ -12,7 +12,14 @@ from mcsim.kernels.interaction import interact
 from mcsim.kernels.rng import optical_path, start_stream
 from mcsim.kernels.solids import Solids
 from mcsim.kernels.tables import MediumTables
-from mcsim.kernels.voxel_transport import EMITTED, PlacedSeeds, Voxels, transport_photon
+from mcsim.kernels.voxel_transport import (
+    DOSE_TO_MEDIUM,
+    EMITTED,
+    QUANTITIES,
+    PlacedSeeds,
+    Voxels,
+    transport_photon,
+)
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phase_space import PhaseSpace, load_phase_space
@@ -74,7 +81,7 @@ class Transport:
         density = np.broadcast_to(np.asarray(density, dtype=np.float32), self.shape)
         index = np.zeros(self.shape, dtype=np.uint8) if medium is None else medium.astype(np.uint8)
         self.planes = planes
-        self.voxels = Voxels(*planes, index.ravel().copy(), density.ravel().copy(), media_count)
+        self.voxels = Voxels(*planes, index.ravel().copy(), density.ravel().copy(), media_count, 0)
         self.seeds = no_seeds()
         self.tables, self.solids = tables, solids
 
@@ -92,12 +99,13 @@ class Transport:
         points = np.ascontiguousarray(np.atleast_2d(points), dtype=np.float64)
         directions = np.ascontiguousarray(np.atleast_2d(directions), dtype=np.float64)
         one = np.ones(len(points))
-        tally, balance = np.zeros(int(np.prod(self.shape))), np.zeros(5)
+        tally, balance = np.zeros((int(np.prod(self.shape)), QUANTITIES)), np.zeros(5)
         follow_photons(
             points, directions, energies * one, weights * one, emitter, run_seed, self.voxels, self.seeds,
             self.solids, self.tables, cut_off, tally, balance,
         )  # fmt: skip
-        return tally.reshape(self.shape), balance
+        self.scored = tally.reshape(*self.shape, QUANTITIES)
+        return self.scored[..., DOSE_TO_MEDIUM], balance
 
 
 def no_seeds() -> PlacedSeeds:

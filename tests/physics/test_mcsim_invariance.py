@@ -146,10 +146,10 @@ def implant(medium_tables, seed_model, phase_space):
         axes = np.array([[0.0, 0.0, 1.0], [0.0, 0.6, 0.8]])
         placed, _ = place_seeds(phantom, seed_model, positions, axes, np.ones(2), interseed)
         placed = placed._replace(weight=np.array(weights, dtype=float))
-        tally, balance = np.zeros(1000), np.zeros(5)
-        voxels = phantom.kernel_voxels(placed)
+        tally, balance = np.zeros((1000, 3)), np.zeros(5)
+        voxels = phantom.kernel_voxels(placed, 0)
         transport_batch(0, 4000, 1, emission, voxels, placed, solids, tables, 1.0, tally, balance)
-        return tally, balance
+        return tally[:, 0], balance
 
     return run
 

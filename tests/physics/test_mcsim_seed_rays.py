@@ -169,7 +169,7 @@ def seeds_in_a_cube(transport, tables, seed_model, positions, axes, density=1.0,
     run.seeds, fraction = place_seeds(
         phantom, seed_model, positions, axes, np.ones(len(positions)), interseed
     )
-    run.voxels = phantom.kernel_voxels(run.seeds)
+    run.voxels = phantom.kernel_voxels(run.seeds, 0)
     return run, fraction
 
 

@@ -110,7 +110,7 @@ def missing_volume(model: SeedModel, axis: np.ndarray, voxels: int, place: int) 
     placed, fraction = place_seeds(phantom, model, position, axis[None] / np.linalg.norm(axis), np.ones(1))
     assert fraction.min() >= 0.0
     assert fraction.max() <= 1.0
-    flagged = phantom.kernel_voxels(placed).medium & SEED_FLAG > 0
+    flagged = phantom.kernel_voxels(placed, 0).medium & SEED_FLAG > 0
     assert np.all(flagged[(fraction < 1.0).ravel()])
     assert np.all(np.diff(placed.flagged) > 0)
     return float((1.0 - fraction).sum() * (2.0 / voxels) ** 3)
@@ -126,9 +126,6 @@ def test_tissue_parts_of_voxels_leave_out_the_seeds_volume(
         assert missing_volume(model, np.array(axis), voxels, place) == pytest.approx(SEED_VOLUME, rel=2e-3)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a regular grid of samples meets or misses a parallel surface by whole rows"
-)
 def test_tissue_parts_of_voxels_leave_out_the_volume_of_parallel_seeds(model: SeedModel) -> None:
     for place in range(8):
         for axis in np.eye(3):

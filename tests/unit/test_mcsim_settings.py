@@ -64,7 +64,7 @@ def test_scale_from_sums_to_dose_written_out(small_run) -> None:
     # dose = mean tally / (ρ-free volume) · keV/g in Gy / emitted photons · photons per hour · T½/ln 2
     run = small_run()
     result = run.run(StoppingRule(batches=(0, 3)))
-    tally = sum(run.batch(k)[0] for k in range(3)) / 3
+    tally = sum(run.batch(k)[0][0] for k in range(3)) / 3
     volume = 0.2**3 * result.tissue_fraction
     photons = 300 / run.phase_space.productive_share
     strength = (0.5 + 0.6 + 0.7) / 3
@@ -98,11 +98,11 @@ def test_dose_to_full_decay_of_one_u_at_1_cm() -> None:
 def test_standard_uncertainty_is_that_of_the_mean_of_the_batches(small_run) -> None:
     run = small_run()
     result = run.run(StoppingRule(batches=(0, 7)))
-    tallies = np.array([run.batch(k)[0] for k in range(7)])
-    weight = run.target_weight
-    assert np.all(result.total[weight > 0.0] > 0)
+    tallies = np.array([run.batch(k)[0][0] for k in range(7)])
+    total, weight = result.total[0], run.target_weight
+    assert np.all(total[weight > 0.0] > 0)
     expected = tallies.std(axis=0, ddof=1) / np.sqrt(7)
-    expected[result.total > 0] *= (result.dose()[result.total > 0]) / tallies.mean(axis=0)[result.total > 0]
+    expected[total > 0] *= result.dose()[total > 0] / tallies.mean(axis=0)[total > 0]
     # squares of rounded numbers: 1e-9
     np.testing.assert_allclose(result.dose_std_dev(), expected, rtol=1e-7)
     assert np.all(np.isinf(run.run(StoppingRule(batches=(0, 1))).dose_std_dev()))

@@ -38,6 +38,15 @@ _OTHER_STEP = (
     "everything else",
     "Monte Carlo: radial and anisotropy functions, finite scatter, interseed shadowing and tissue together",
 )
+_TO_WATER_STEP = (
+    "radiation field",
+    "Monte Carlo, dose to water from the fluence in the tissues: radial and anisotropy functions, finite scatter, "
+    "interseed shadowing and attenuation by tissue together",
+)
+_TO_MEDIUM_STEP = (
+    "dose to medium",
+    "Monte Carlo, dose to the tissue itself in place of dose to water: the ratio of their energy absorption (TG-186)",
+)
 _WHOLE_STEP = (
     "everything",
     "Monte Carlo: source data, finite scatter, interseed shadowing and tissue together",
@@ -50,6 +59,8 @@ class _Judged:
 
     indices: NDArray[np.float64]  # (index, engine)
     rescaled: NDArray[np.float64]  # (index,): TG-43 with the Monte Carlo dose-rate constant
+    to_water: NDArray[np.float64]  # (index,): Monte Carlo dose to water
+    to_water_std_dev: NDArray[np.float64]  # (index,)
     std_dev: NDArray[np.float64]  # (index,)
     bias: NDArray[np.float64]  # (index,)
     curves: NDArray[np.float64]  # (engine, dose) % of the volume
@@ -91,7 +102,7 @@ def add_judgement(data: xr.Dataset, monte_carlo: xr.Dataset) -> None:
     _put_histograms(data, judged)
     _put_indices(data, judged)
     _put_differences(data, judged)
-    _put_budget(data, judged)
+    _put_budget(data, judged, monte_carlo)
 
 
 def _dose_rate_constant_factor(data: xr.Dataset) -> float | None:
@@ -132,10 +143,13 @@ def _judge(data: xr.Dataset, monte_carlo: xr.Dataset, structure: int) -> _Judged
             [_curve(dose, voxels, levels) for dose in side] for side in half_sample_doses(groups, weights)
         ]
         curve_std_dev = type_a(curves[0], np.array(halves)).std_dev
+    to_water, to_water_std_dev = _judge_dose_to_water(monte_carlo, voxels, prescription)
     summaries = [summarise(at_voxels(name), voxels.volume, PERCENTILES) for name in _DIFFERENCES]
     return _Judged(
         indices,
         rescaled,
+        to_water,
+        to_water_std_dev,
         std_dev,
         bias,
         curves,
@@ -153,16 +167,34 @@ def _curve(
     return 100 * dvh.volume_at_least(levels) / dvh.volume if dvh.volume else levels * np.nan
 
 
-def _group_doses(monte_carlo: xr.Dataset, voxels: StructureVoxels) -> NDArray[np.float64] | None:
+def _judge_dose_to_water(
+    monte_carlo: xr.Dataset, voxels: StructureVoxels, prescription: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Indices of the Monte Carlo dose to water and their type A uncertainties, NaN where it was not scored."""
+    nothing = np.full(len(INDICES), np.nan)
+    if "dose_to_water" not in monte_carlo:
+        return nothing, nothing
+    dose = monte_carlo.dose_to_water.to_numpy().ravel()[voxels.flat].astype(float)
+    indices = dose_volume_indices(dose, voxels, prescription)
+    groups = _group_doses(monte_carlo, voxels, "group_dose_to_water")
+    if groups is None or not voxels.flat.size:
+        return indices, nothing
+    weights = group_weights(monte_carlo)
+    return indices, index_uncertainties(indices, groups, voxels, prescription, weights).std_dev
+
+
+def _group_doses(
+    monte_carlo: xr.Dataset, voxels: StructureVoxels, name: str = "group_dose"
+) -> NDArray[np.float64] | None:
     """Group doses at a structure's voxels, None where they do not cover it (BODY)."""
-    if "group_dose" not in monte_carlo or not monte_carlo.sizes["voxel"]:
+    if name not in monte_carlo or not monte_carlo.sizes["voxel"]:
         return None
     stored = np.asarray(monte_carlo.group_voxel)
     order = np.argsort(stored)
     place = np.minimum(np.searchsorted(stored, voxels.flat, sorter=order), stored.size - 1)
     if not np.array_equal(stored[order[place]], voxels.flat):
         return None
-    return np.asarray(monte_carlo.group_dose)[:, order[place]].astype(float)
+    return np.asarray(monte_carlo[name])[:, order[place]].astype(float)
 
 
 def _mean_relative_std_dev(
@@ -286,15 +318,19 @@ def _put_differences(data: xr.Dataset, judged: list[_Judged]) -> None:
     )
 
 
-def _put_budget(data: xr.Dataset, judged: list[_Judged]) -> None:
+def _put_budget(data: xr.Dataset, judged: list[_Judged], monte_carlo: xr.Dataset) -> None:
     values = np.stack([j.indices for j in judged])
     steps = [("TG-43", "TG-43 with its own source data"), _WHOLE_STEP]
     chain = [values[..., 1], values[..., 0]]
+    std_dev = [np.zeros(values.shape[:2]), np.stack([j.std_dev for j in judged])]
+    if "dose_to_water" in monte_carlo:
+        steps[1:] = [_TO_WATER_STEP, _TO_MEDIUM_STEP]
+        chain.insert(1, np.stack([j.to_water for j in judged]))
+        std_dev.insert(1, np.stack([j.to_water_std_dev for j in judged]))
     if _dose_rate_constant_factor(data) is not None:
-        steps = [steps[0], _DOSE_RATE_CONSTANT_STEP, _OTHER_STEP]
+        steps[1:] = [_DOSE_RATE_CONSTANT_STEP, *(steps[1:] if len(steps) > 2 else [_OTHER_STEP])]
         chain.insert(1, np.stack([j.rescaled for j in judged]))
-    std_dev = np.zeros((len(chain), *values.shape[:2]))
-    std_dev[-1] = np.stack([j.std_dev for j in judged])
+        std_dev.insert(1, np.zeros(values.shape[:2]))
     names, descriptions = (np.array(part, dtype=object) for part in zip(*steps, strict=True))
     put(
         data,
@@ -324,7 +360,7 @@ def _put_budget(data: xr.Dataset, judged: list[_Judged]) -> None:
         data,
         "budget_std_dev",
         ("budget_step", "structure", "index"),
-        std_dev,
+        np.stack(std_dev),
         units="see index_unit",
         description="type A standard uncertainty of budget_value",
     )

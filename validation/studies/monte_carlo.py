@@ -12,7 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from mcsim.hdf5_file import created_by
-from mcsim.result import Result, read_result
+from mcsim.result import Result
+from mcsim.result_file import read_result
 from mcsim.simulation import CHECKPOINT_S, Simulation, run_to_file
 from mcsim.simulation_settings import Progress, Settings, StoppingRule
 from validation.case import Case
@@ -175,6 +176,8 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
     volumes: tuple[tuple[str, NDArray[np.generic], str, str], ...] = (
         ("dose", result.dose(), "Gy", "dose to full decay, mean over the voxel's tissue part"),
         ("dose_std_dev", result.dose_std_dev(), "Gy", "type A standard uncertainty"),
+        ("dose_to_water", result.dose("dose_to_water"), "Gy", "dose to water from the fluence in the medium"),
+        ("primary_dose", result.dose("primary_dose_to_medium"), "Gy", "part of dose from primary photons"),
         ("tissue_fraction", result.tissue_fraction, "1", "share of the voxel outside all seeds"),
         ("medium", result.medium, "1", "index into the names"),
         ("density", result.density, "g/cm3", "mass density"),
@@ -191,6 +194,10 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
         put(
             dataset, "group_dose", ("group", "voxel"), result.group_dose(), units="Gy",
             description="dose from the batches of one group alone",
+        )  # fmt: skip
+        put(
+            dataset, "group_dose_to_water", ("group", "voxel"), result.group_dose("dose_to_water"), units="Gy",
+            description="dose to water from the batches of one group alone",
         )  # fmt: skip
         put(
             dataset, "group_histories", ("group",), counts * (result.histories / counts.sum()), units="1",
