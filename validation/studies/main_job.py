@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mcsim.invalid_input import InvalidInput
-from mcsim.result import read_result
+from mcsim.result_file import read_result
 from mcsim.simulation_settings import Progress, StoppingRule
 from validation.case import Case, built_in
 from validation.studies.compare import Comparison, compare
