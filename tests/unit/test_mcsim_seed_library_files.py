@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mcsim.materials import material
 from mcsim.medium_tables import mass_energy_absorption
 from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY, air_kerma_per_photon, make_phase_space
 from mcsim.ring_dose import ring_dose
-from mcsim.seed_model import load_seed_model
+from mcsim.seed_model import load_seed_model, seed_model_names
 
 LINES = {
     "name": "one line",
@@ -85,6 +86,20 @@ def test_a_bare_source_has_the_analytic_strength(write: Callable[[object], Path]
     parts = air_kerma_per_photon(seed.photons[:, 5].astype(float), seed.photons[:, 6].astype(float))
     # 0.02 cm of air absorbs 2e-5; 4.9 σ of the sampling of directions and lines
     assert abs(seed.air_kerma_strength - expected) < 4.9 * parts.std() / np.sqrt(200_000) + 2e-5 * expected
+
+
+def test_the_page_on_seeds_is_right(write: Callable[[object], Path]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "seeds.md").read_text(encoding="utf-8")
+    example = re.search(r"```json\n(.*?)```", page, re.DOTALL)
+    assert example
+    model = load_seed_model(write(example[1]))
+    assert model.media == ("steel", "air", "silver_iodide", "silver")
+    table = page.split("### How they compare")[0]
+    rows = re.findall(r"^\| ([^|]*?) \| (`[^|]*`) \|", table, re.MULTILINE)
+    assert {name for name, _ in rows} == set(seed_model_names())
+    for name, aliases in rows:
+        for alias in re.findall(r"`([^`]*)`", aliases):
+            assert load_seed_model(alias).name == name
 
 
 def changed(*path: object, to: object) -> dict[str, Any]:
