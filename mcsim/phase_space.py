@@ -31,7 +31,7 @@ KEV_PER_GRAM_IN_GRAY = 1.602176634e-13
 AIR_KERMA_CUT_OFF_KEV = 5.0
 # The Wide-Angle Free-Air Chamber sees 7.6° about the transverse axis (4 cm radius at 30 cm).
 WAFAC_HALF_ANGLE = np.deg2rad(7.6)
-DEFAULT_HISTORIES = 6_000_000
+DEFAULT_HISTORIES = 10_000_000
 BLOCK = 100_000  # histories per unit of work
 SUB_SAMPLES = 40  # for the type A uncertainty of the air-kerma strength
 RUN_SEED = 6711

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsim.cache import kernel_digest
-from mcsim.invalid_input import InvalidInput
+from mcsim.invalid_input import InvalidInput, ResultOfOtherSettings
 from mcsim.kernels.voxel_transport import QUANTITIES, transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
@@ -338,12 +338,15 @@ def run_to_file(
             continue
         found, _ = read_result(existing)
         if found.settings_digest != simulation.digest():
-            raise InvalidInput(
+            raise ResultOfOtherSettings(
                 f"settings digest of {existing} is {found.settings_digest[:16]}, expected {simulation.digest()[:16]} "
                 f"(it is of another case, other settings or another version). Remove it or write to another place."
             )
         if earlier is None or found.batch_count > earlier.batch_count:
             earlier = found
+    # A time limit says how long to work, not what to reach: a finished result fulfils it.
+    if earlier and rule.only_limits_time and path.is_file() and not checkpoint.is_file():
+        return earlier
     before = earlier.batch_count if earlier else -1
     result = simulation.run(
         rule,

@@ -90,6 +90,11 @@ class StoppingRule:
         if not self.time_s > 0.0:
             raise InvalidInput(f"time limit is {self.time_s} s, expected a positive number. Correct it.")
 
+    @property
+    def only_limits_time(self) -> bool:
+        """Whether nothing but the time ends the simulation."""
+        return not self.uncertainty and not self.histories and self.batches[1] == UNLIMITED
+
 
 @dataclass(frozen=True)
 class Progress:

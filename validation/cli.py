@@ -278,6 +278,10 @@ def run(
     threads: Threads = 0,
     random_seed: RandomSeed = 1,
     checkpoint: Checkpoint = 15.0,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="remove results of another case, other settings or another version"),
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """The whole job: import, Monte Carlo, TG-43, comparison, report.
@@ -301,7 +305,15 @@ def run(
     choice = CaseChoice(ct_series, plan, structures, seed_list)
     with Reporter(quiet) as reporter:
         path = run_main_job(
-            source, out, choice, options, rule, reporter.say, reporter.simulation, reporter.phase_space
+            source,
+            out,
+            choice,
+            options,
+            rule,
+            reporter.say,
+            reporter.simulation,
+            reporter.phase_space,
+            replace,
         )
     typer.echo(f"The report is {path.resolve()}")
 
@@ -316,7 +328,8 @@ def demo(
 
     Example: seedmc demo --out results/demo
     """
-    run("neck", out, threads=threads, quiet=quiet)
+    # The folder is the demo's own: after an upgrade its earlier results make way.
+    run("neck", out, threads=threads, replace=True, quiet=quiet)
 
 
 def _refusals() -> tuple[type[Exception], ...]:

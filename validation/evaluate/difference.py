@@ -64,10 +64,13 @@ class DoseRateConstant:
         Λ [cGy h⁻¹ U⁻¹].
     source : str
         Where it is from.
+    std_dev : float
+        Its standard uncertainty [cGy h⁻¹ U⁻¹], 0 where none is stated.
     """
 
     value: float
     source: str
+    std_dev: float = 0.0
 
 
 #: Λ that a Monte Carlo simulation of the seed gives, for models without one of the project's own.

@@ -229,7 +229,7 @@ def budget_table(comparison: Comparison) -> list[BudgetRow]:
     def cells(terms: NDArray[np.float64], std_dev: NDArray[np.float64]) -> tuple[str, ...]:
         texts = []
         for i in columns:
-            # All terms with the decimals of the whole difference; a term of constants has no noise.
+            # All terms with the decimals of the whole difference; a term without ± has no stated uncertainty.
             places = decimals(float(total_std_dev[i]), units[i])
             text = number(float(terms[i]), places, sign=True)
             if std_dev[i] > 0:

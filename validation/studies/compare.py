@@ -226,7 +226,8 @@ def _known_dose_rate_constant(case: Case, monte_carlo: xr.Dataset) -> DoseRateCo
         source = str(
             monte_carlo.attrs.get("dose_rate_constant_source", "the Monte Carlo result's own seed model")
         )
-        return DoseRateConstant(float(monte_carlo.attrs["dose_rate_constant"]), source)
+        std_dev = float(monte_carlo.attrs.get("dose_rate_constant_std_dev", 0.0))
+        return DoseRateConstant(float(monte_carlo.attrs["dose_rate_constant"]), source, std_dev)
     return MONTE_CARLO_DOSE_RATE_CONSTANTS.get(case.implant.model)
 
 

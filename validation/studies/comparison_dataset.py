@@ -85,6 +85,7 @@ def _attributes(
     attributes.update({name: run[name] for name in _RUN_FACTS if run.get(name) is not None})
     if constant is not None:
         attributes["monte_carlo_dose_rate_constant"] = constant.value
+        attributes["monte_carlo_dose_rate_constant_std_dev"] = constant.std_dev
         attributes["monte_carlo_dose_rate_constant_source"] = constant.source
     return attributes
 

@@ -59,6 +59,7 @@ class _Judged:
 
     indices: NDArray[np.float64]  # (index, engine)
     rescaled: NDArray[np.float64]  # (index,): TG-43 with the Monte Carlo dose-rate constant
+    rescaled_std_dev: NDArray[np.float64]  # (index,): from the uncertainty of that constant
     to_water: NDArray[np.float64]  # (index,): Monte Carlo dose to water
     to_water_std_dev: NDArray[np.float64]  # (index,)
     std_dev: NDArray[np.float64]  # (index,)
@@ -131,8 +132,17 @@ def _judge(data: xr.Dataset, monte_carlo: xr.Dataset, structure: int) -> _Judged
     curves = np.stack([_curve(dose, voxels, levels) for dose in doses])
     factor = _dose_rate_constant_factor(data)
     rescaled = np.full(len(INDICES), np.nan)
+    rescaled_std_dev = np.zeros(len(INDICES))
     if factor is not None:
         rescaled = dose_volume_indices(factor * doses[1], voxels, prescription)
+        relative = float(data.attrs["monte_carlo_dose_rate_constant_std_dev"]) / float(
+            data.attrs["monte_carlo_dose_rate_constant"]
+        )
+        higher, lower = (
+            dose_volume_indices(factor * (1.0 + sign * relative) * doses[1], voxels, prescription)
+            for sign in (1.0, -1.0)
+        )
+        rescaled_std_dev = 0.5 * np.abs(higher - lower)
     std_dev, bias, curve_std_dev = rescaled * np.nan, rescaled * np.nan, levels * np.nan
     groups = _group_doses(monte_carlo, voxels)
     if groups is not None and voxels.flat.size:
@@ -148,6 +158,7 @@ def _judge(data: xr.Dataset, monte_carlo: xr.Dataset, structure: int) -> _Judged
     return _Judged(
         indices,
         rescaled,
+        rescaled_std_dev,
         to_water,
         to_water_std_dev,
         std_dev,
@@ -330,7 +341,7 @@ def _put_budget(data: xr.Dataset, judged: list[_Judged], monte_carlo: xr.Dataset
     if _dose_rate_constant_factor(data) is not None:
         steps[1:] = [_DOSE_RATE_CONSTANT_STEP, *(steps[1:] if len(steps) > 2 else [_OTHER_STEP])]
         chain.insert(1, np.stack([j.rescaled for j in judged]))
-        std_dev.insert(1, np.zeros(values.shape[:2]))
+        std_dev.insert(1, np.stack([j.rescaled_std_dev for j in judged]))
     names, descriptions = (np.array(part, dtype=object) for part in zip(*steps, strict=True))
     put(
         data,

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcsim.invalid_input import InvalidInput
+from mcsim.invalid_input import InvalidInput, ResultOfOtherSettings
 from mcsim.result_file import read_result
 from mcsim.simulation_settings import Progress, StoppingRule
 from validation.case import Case, built_in
 from validation.studies.compare import Comparison, compare
-from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dataset, monte_carlo_dose
+from validation.studies.monte_carlo import (
+    MonteCarloOptions,
+    monte_carlo_dataset,
+    monte_carlo_dose,
+    prepare_simulation,
+)
 from validation.studies.tg43_dose import read_tg43_dose, tg43_dose, write_tg43_dose
 
 BUILT_IN = ("neck",)
@@ -77,6 +82,7 @@ def run_main_job(
     say: Callable[[str], None],
     on_progress: Callable[[Progress], None] | None = None,
     on_phase_space: Callable[[float], None] | None = None,
+    replace: bool = False,
 ) -> Path:
     """Import, simulate, TG-43, compare, report; what is already there and still fits is kept.
 
@@ -92,6 +98,9 @@ def run_main_job(
         Receives one line for each step.
     on_progress, on_phase_space : callable, optional
         Called as the simulation goes on.
+    replace : bool
+        Results in the folder that belong to another case, other settings or another version are removed; they are
+        refused otherwise.
 
     Returns
     -------
@@ -104,6 +113,8 @@ def run_main_job(
         Bad input, or a result in the folder that belongs to other settings.
     """
     case = load_case(source, choice)
+    if replace and _remove_other_results(folder, case, options):
+        say(f"earlier results of another case, other settings or another version removed from {folder}")
     case_file = folder / "case.h5"
     if not _same_case(case_file, case):
         _refuse_results_of_another_case(folder, case)
@@ -138,11 +149,24 @@ def run_main_job(
     return report_file
 
 
+def _remove_other_results(folder: Path, case: Case, options: MonteCarloOptions) -> bool:
+    """Remove a Monte Carlo result, and what was made from it, that this job could not go on from."""
+    stored = [folder / "monte_carlo.h5", folder / "monte_carlo.h5.checkpoint"]
+    if not any(path.is_file() for path in stored):
+        return False
+    digest = prepare_simulation(case, options).digest()
+    if all(read_result(path)[0].settings_digest == digest for path in stored if path.is_file()):
+        return False
+    for path in (*stored, folder / "comparison.h5", folder / "report.html"):
+        path.unlink(missing_ok=True)
+    return True
+
+
 def _refuse_results_of_another_case(folder: Path, case: Case) -> None:
     """A Monte Carlo dose in the folder belongs to the case file beside it, which must not change under it."""
     for path in (folder / "monte_carlo.h5", folder / "monte_carlo.h5.checkpoint"):
         if path.is_file() and (found := read_result(path)[1]) != case.digest():
-            raise InvalidInput(
+            raise ResultOfOtherSettings(
                 f"case digest of {path} is {found[:12]}, expected {case.digest()[:12]} of case {case.name} (the "
                 f"folder holds results of another case). Remove them or give another folder."
             )

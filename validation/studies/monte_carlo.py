@@ -211,6 +211,7 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
     )
     dataset.attrs.update(
         dose_rate_constant=constant.value,
+        dose_rate_constant_std_dev=constant.std_dev,
         dose_rate_constant_source=_source_of(constant, case.implant.model),
         histories=result.histories,
         batches=result.batch_count,

@@ -30,7 +30,7 @@ AIR_HU = -1000.0
 # CT numbers of a seed in a post-implant CT: titanium and silver saturate, bone in the neck stays below.
 SEED_HU = 1500.0
 ARTEFACT_RADIUS = 0.25  # cm around a seed's axis: seed, partial volume and the first bright streak
-ARTEFACT_HU = (-150.0, 150.0)  # CT numbers outside this range near a seed are not tissue
+ARTEFACT_HU = (-150.0, 120.0)  # near a seed what is not fat or muscle by CT number is artefact
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def prepare_image(case: Case) -> PreparedImage:
     """CT numbers of a case with air outside BODY and, on a post-implant CT, tissue in place of seeds.
 
     A CT counts as post-implant if it is above 1500 HU within 1 mm of at least half of the seeds. Then voxels within
-    2.5 mm of a seed's axis that are outside −150 to 150 HU take the median of the target's other voxels (TG-186,
+    2.5 mm of a seed's axis that are outside −150 to 120 HU take the median of the target's other voxels (TG-186,
     doi:10.1118/1.4747264, section on metal artefacts: override in the implant with the surrounding tissue).
 
     Parameters
