@@ -75,8 +75,8 @@ def place_seeds(
 
 def _frame(axis: FloatArray) -> FloatArray:
     """Rows: two unit vectors across and the unit vector along the seed."""
-    helper = np.eye(3)[np.argmin(np.abs(axis))]
-    across = np.cross(helper, axis)
+    least = np.eye(3)[np.argmin(np.abs(axis))]
+    across = np.cross(least, axis)
     across /= np.linalg.norm(across)
     return np.array([across, np.cross(axis, across), axis])
 
