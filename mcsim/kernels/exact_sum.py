@@ -10,7 +10,7 @@ import numpy as np
 
 from mcsim.kernels._jit import jit
 
-QUANTUM = 2.0**-32  # keV cm³/g; one photon's track of 1 µm in a voxel is about 1e4 quanta
+QUANTUM = 2.0**-32  # keV cm³/g; 1 µm of a 28 keV photon's track in water is 2e6 quanta
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 

@@ -2,8 +2,9 @@
 
 The generator is xoroshiro128++ (Blackman & Vigna 2021, doi:10.1145/3460772). Its 128-bit state is hashed from (run
 seed, stream, seed index, history index) with the finaliser of SplitMix64, so that any history can be repeated alone
-and moving one seed leaves the histories of the others unchanged. With 1e12 histories of 1e3 numbers the probability
-that any two streams overlap is below 1e-11.
+and moving one seed leaves the histories of the others unchanged. All histories of one seed have different streams (the
+hash is one-to-one in the history); of two seeds with N histories each, N²/2⁶⁴ pairs share one by chance: 0.05 pairs
+at N = 1e9, and such a pair starts elsewhere, so it does no harm.
 """
 
 from __future__ import annotations
