@@ -42,7 +42,19 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
         What to write.
     case_digest : str
         Digest of the case it belongs to.
+
+    Raises
+    ------
+    OverflowError
+        The sum of a voxel went past 2⁶³ quanta; nothing is written.
     """
+    # Scores are never negative: a negative sum has wrapped around.
+    overflowed = int((result.total < 0).sum())
+    if overflowed:
+        raise OverflowError(
+            f"sum of {overflowed} voxels is above 2^63 quanta of 2^-32 keV cm³/g, expected below (sums are 64-bit "
+            f"whole numbers). Run fewer batches."
+        )
     attributes = {
         "case_digest": case_digest,
         "settings_digest": result.settings_digest,

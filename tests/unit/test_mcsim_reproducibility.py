@@ -233,6 +233,14 @@ def test_result_files_that_are_not_whole_are_refused(whole: Result, tmp_path: Pa
         read_result(path)
 
 
+def test_a_sum_that_wrapped_around_is_not_written(whole: Result, tmp_path: Path) -> None:
+    total = whole.total.copy()
+    total[0, 1, 2, 3] = -1
+    with pytest.raises(OverflowError, match="sum of 1 voxels"):
+        write_result(tmp_path / "dose.h5", replace(whole, total=total))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_appears_under_the_final_name_when_writing_fails(whole: Result, tmp_path: Path) -> None:
     broken = replace(whole, total=None)
     with pytest.raises((TypeError, AttributeError)):
