@@ -1,0 +1,1 @@
+"""The commands of ``seedmc``: what each one asks for and prints; the work is done in the studies."""
