@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mcsim.cross_sections import ENERGY_MAX_KEV, ENERGY_MIN_KEV, element_table
 from mcsim.kernels.tables import ELECTRON_MASS_KEV, HC_KEV_ANGSTROM, MediumTables
 from mcsim.materials import Material
+from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 
 FloatArray = NDArray[np.float64]
 
@@ -27,15 +28,17 @@ MOMENTUM_TRANSFER_MAX = 3.3  # 1/Angstrom; 40 keV back-scattering has 3.23
 MOMENTUM_TRANSFER_NODES = 513
 
 
-def build_medium_tables(materials: Sequence[Material], cut_off_kev: float = 1.0) -> MediumTables:
+def build_medium_tables(
+    materials: Sequence[Material], physics: PhysicsSettings = DEFAULT_PHYSICS
+) -> MediumTables:
     """Tables of all media on the uniform energy grid of the kernels.
 
     Parameters
     ----------
     materials : sequence of Material
         Media in the order of their index in the phantom.
-    cut_off_kev : float
-        Photons below this energy are not followed; their energy stays where they are made.
+    physics : PhysicsSettings
+        Cut-off, coherent and incoherent treatment, fluorescence.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def build_medium_tables(materials: Sequence[Material], cut_off_kev: float = 1.0)
     low, high = edges[:-1], edges[1:]
     centre = 0.5 * (low + high)
     nodes = MOMENTUM_TRANSFER_MAX * np.linspace(0.0, 1.0, MOMENTUM_TRANSFER_NODES) ** 2
-    lines = [_fluorescence_lines(material, low, high, centre, cut_off_kev) for material in materials]
+    lines = [_fluorescence_lines(material, low, high, centre, physics) for material in materials]
     most_lines = max(1, *(len(energy) for energy, _, _ in lines))
 
     shape = (len(low), len(materials), 2)
@@ -102,7 +105,7 @@ def build_medium_tables(materials: Sequence[Material], cut_off_kev: float = 1.0)
 
 
 def mass_energy_absorption(
-    material: Material, energy_kev: FloatArray, cut_off_kev: float = 1.0
+    material: Material, energy_kev: FloatArray, physics: PhysicsSettings = DEFAULT_PHYSICS
 ) -> FloatArray:
     """Mass energy-absorption coefficient µ_en/ρ of a medium.
 
@@ -112,8 +115,8 @@ def mass_energy_absorption(
         The medium.
     energy_kev : ndarray, shape (n,)
         Photon energies, keV, inside 1-40 keV.
-    cut_off_kev : float
-        Fluorescence above this energy is taken as leaving.
+    physics : PhysicsSettings
+        Fluorescence above the cut-off is taken as leaving, unless it is switched off.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def mass_energy_absorption(
     >>> round(float(mass_energy_absorption(material("water"), np.array([30.0]))[0]), 3)
     0.156
     """
-    tables = build_medium_tables([material], cut_off_kev)
+    tables = build_medium_tables([material], physics)
     energy = np.asarray(energy_kev, dtype=np.float64)
     index = np.clip(((energy - ENERGY_MIN_KEV) * BINS_PER_KEV).astype(int), 0, len(tables.total) - 1)
     above = energy - (ENERGY_MIN_KEV + index / BINS_PER_KEV)
@@ -145,16 +148,18 @@ def _mass_coefficient(
 
 
 def _fluorescence_lines(
-    material: Material, low: FloatArray, high: FloatArray, centre: FloatArray, cut_off: float
+    material: Material, low: FloatArray, high: FloatArray, centre: FloatArray, physics: PhysicsSettings
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Line energies and the probability of each per absorption at both ends of every bin, (bins, lines)."""
     energies: list[float] = []
     columns: list[tuple[FloatArray, ...]] = []
     photo = [_mass_coefficient(material, "photoelectric", side, centre) for side in (low, high)]
     for symbol, fraction in material.fractions.items():
+        if not physics.follows_fluorescence_of(symbol):
+            continue
         element = element_table(symbol)
         for energy, rate in zip(element.k_line_energy, element.k_line_rate, strict=True):
-            if energy < cut_off or rate == 0.0:
+            if energy < physics.cut_off_kev or rate == 0.0:
                 continue
             energies.append(float(energy))
             columns.append(

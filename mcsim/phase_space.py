@@ -21,6 +21,7 @@ from mcsim.kernels.replay import Emission
 from mcsim.kernels.seed_emission import emit_photons
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables, mass_energy_absorption
+from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 from mcsim.seed_model import SeedModel
 
 FloatArray = NDArray[np.float64]
@@ -80,13 +81,15 @@ class PhaseSpace:
         return Emission(self.photons, self.first_photon, self.mirror_symmetric)
 
 
-def phase_space_digest(model: SeedModel, histories: int, cut_off_kev: float) -> str:
+def phase_space_digest(model: SeedModel, histories: int, physics: PhysicsSettings) -> str:
     """SHA-256 of the model, the data, the kernels and the settings of a phase space."""
-    parts = (model.digest(), cross_section_digest(), kernel_digest(), histories, cut_off_kev, RUN_SEED)
+    parts = (model.digest(), cross_section_digest(), kernel_digest(), histories, physics, RUN_SEED)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def air_kerma_per_photon(directions_w: FloatArray, energy_kev: FloatArray) -> FloatArray:
+def air_kerma_per_photon(
+    directions_w: FloatArray, energy_kev: FloatArray, physics: PhysicsSettings = DEFAULT_PHYSICS
+) -> FloatArray:
     """Contribution of each photon to the air-kerma strength of a seed that rotates about its axis.
 
     A photon at elevation δ from the transverse plane, its azimuth spread evenly by the rotation, passes the circular
@@ -100,6 +103,8 @@ def air_kerma_per_photon(directions_w: FloatArray, energy_kev: FloatArray) -> Fl
         Direction cosine along the seed's axis.
     energy_kev : ndarray, shape (n,)
         Photon energies, keV.
+    physics : PhysicsSettings
+        What µ_en/ρ of air is made with.
 
     Returns
     -------
@@ -115,7 +120,7 @@ def air_kerma_per_photon(directions_w: FloatArray, energy_kev: FloatArray) -> Fl
     cos_elevation = np.sqrt(np.maximum(1.0 - directions_w**2, 1e-12))
     share = np.arccos(np.minimum(np.cos(alpha) / cos_elevation, 1.0)) / np.pi
     grid = np.linspace(AIR_KERMA_CUT_OFF_KEV, 40.0, 3501)
-    e_mu = grid * mass_energy_absorption(material("dry_air"), grid)
+    e_mu = grid * mass_energy_absorption(material("dry_air"), grid, physics)
     counted = energy_kev >= AIR_KERMA_CUT_OFF_KEV
     kerma = np.where(counted, np.interp(energy_kev, grid, e_mu), 0.0) * KEV_PER_GRAM_IN_GRAY
     return np.asarray(kerma * share / (2.0 * np.pi * (1.0 - np.cos(alpha))))
@@ -124,7 +129,7 @@ def air_kerma_per_photon(directions_w: FloatArray, energy_kev: FloatArray) -> Fl
 def make_phase_space(
     model: SeedModel,
     histories: int = DEFAULT_HISTORIES,
-    cut_off_kev: float = 1.0,
+    physics: PhysicsSettings = DEFAULT_PHYSICS,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> PhaseSpace:
@@ -136,8 +141,8 @@ def make_phase_space(
         The seed.
     histories : int
         Photons to emit; a multiple of the block of 100,000.
-    cut_off_kev : float
-        Photons below are not followed.
+    physics : PhysicsSettings
+        Cut-off, coherent and incoherent treatment, fluorescence.
     threads : int
         Threads; the result does not depend on it.
     progress : callable, optional
@@ -164,7 +169,7 @@ def make_phase_space(
             f"histories of a phase space is {histories}, expected a positive multiple of {BLOCK}. Round it."
         )
     media = model.materials
-    tables = build_medium_tables(media, cut_off_kev)
+    tables = build_medium_tables(media, physics)
     solids, layer = model.kernel_solids(0), model.active_layer()
 
     def block(first: int) -> tuple[NDArray[np.float32], NDArray[np.int64], FloatArray, float]:
@@ -172,9 +177,9 @@ def make_phase_space(
         history = np.empty(BLOCK, dtype=np.int64)
         totals = np.zeros(4)
         count = emit_photons(
-            first, BLOCK, RUN_SEED, layer, solids, tables, cut_off_kev, photons, history, totals
+            first, BLOCK, RUN_SEED, layer, solids, tables, physics.cut_off_kev, photons, history, totals
         )
-        kerma = air_kerma_per_photon(photons[:count, 5], photons[:count, 6]).sum()
+        kerma = air_kerma_per_photon(photons[:count, 5], photons[:count, 6], physics).sum()
         return photons[:count].astype(np.float32), history[:count].copy(), totals, float(kerma)
 
     parts = []
@@ -194,7 +199,7 @@ def make_phase_space(
         air_kerma_strength_std_dev=_std_dev_of_mean(kerma),
         mirror_symmetric=model.mirror_symmetric,
         energy_balance=np.sum([part[2] for part in parts], axis=0),
-        digest=phase_space_digest(model, histories, cut_off_kev),
+        digest=phase_space_digest(model, histories, physics),
     )
 
 
@@ -208,7 +213,7 @@ def _std_dev_of_mean(values: FloatArray) -> float:
 def load_phase_space(
     model: SeedModel,
     histories: int = DEFAULT_HISTORIES,
-    cut_off_kev: float = 1.0,
+    physics: PhysicsSettings = DEFAULT_PHYSICS,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
 ) -> PhaseSpace:
@@ -222,14 +227,14 @@ def load_phase_space(
     >>> load_phase_space(load_seed_model("6711"), histories=100_000).histories
     100000
     """
-    digest = phase_space_digest(model, histories, cut_off_kev)
+    digest = phase_space_digest(model, histories, physics)
     path = cache_folder() / "phase_spaces" / f"{digest[:32]}.h5"
     if path.is_file():
         try:
             return _read(path, digest)
         except InvalidInput:
             path.unlink(missing_ok=True)
-    seed = make_phase_space(model, histories, cut_off_kev, threads, progress)
+    seed = make_phase_space(model, histories, physics, threads, progress)
     _write(path, seed, model)
     return seed
 

@@ -13,6 +13,7 @@ from mcsim.kernels.ring_transport import ring_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY, PhaseSpace
+from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 from mcsim.seed_model import SeedModel
 
 FloatArray = NDArray[np.float64]
@@ -47,7 +48,7 @@ def ring_dose(
     radius: float = 30.0,
     run_seed: int = 1,
     threads: int = 1,
-    cut_off_kev: float = 1.0,
+    physics: PhysicsSettings = DEFAULT_PHYSICS,
 ) -> RingDose:
     """Monte Carlo dose in rings around one seed at the centre of a sphere.
 
@@ -69,8 +70,8 @@ def ring_dose(
         Random seed.
     threads : int
         Threads; the result does not depend on it.
-    cut_off_kev : float
-        Photons below are not followed.
+    physics : PhysicsSettings
+        Cut-off, coherent and incoherent treatment, fluorescence.
 
     Returns
     -------
@@ -93,7 +94,7 @@ def ring_dose(
     """
     rings = np.atleast_2d(np.asarray(rings, dtype=np.float64))
     _check_rings(rings, model, radius)
-    tables = build_medium_tables([material(medium), *model.materials], cut_off_kev)
+    tables = build_medium_tables([material(medium), *model.materials], physics)
     solids, emission = model.kernel_solids(1), seed.emission()
     count = -(-productive_histories // BATCHES)
     volume = np.pi * (rings[:, 1] ** 2 - rings[:, 0] ** 2) * (rings[:, 3] - rings[:, 2])
@@ -103,7 +104,7 @@ def ring_dose(
         tally = np.zeros(len(rings))
         ring_batch(
             b * count, count, run_seed, emission, rings, radius, material(medium).density, 0, solids, tables,
-            cut_off_kev, tally,
+            physics.cut_off_kev, tally,
         )  # fmt: skip
         return tally * scale
 

@@ -9,20 +9,20 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcsim.cache import kernel_digest
-from mcsim.invalid_input import InvalidInput, ResultOfOtherSettings
-from mcsim.kernels.voxel_transport import QUANTITIES, transport_batch
+from mcsim.exact_sums import ExactSums
+from mcsim.invalid_input import InvalidInput
+from mcsim.kernels.voxel_transport import QUANTITIES, Tallies, transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phantom import Phantom
 from mcsim.phase_space import PhaseSpace, load_phase_space
-from mcsim.result import GROUPED_QUANTITIES, GROUPS, Result, Scale
-from mcsim.result_file import read_result, write_result
+from mcsim.region_spectra import Regions, RegionSpectra
+from mcsim.result import ANALOGUE_QUANTITY, BALANCE_TERMS, GROUPED_QUANTITIES, GROUPS, QUANTITY_NAMES, Batch, Result, Scale
 from mcsim.seed_model import load_seed_model
 from mcsim.seed_placement import place_seeds
 from mcsim.simulation_settings import UNLIMITED, Progress, Settings, StoppingRule
@@ -60,6 +60,8 @@ class Simulation:
         Called with the share done while the phase space is made.
     description : mapping, optional
         Further settings that made the phantom, stored with the result (JSON values).
+    regions : mapping of str to ndarray of bool, shape of the scoring region, optional
+        Sets of voxels whose energy-fluence spectrum is scored.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Simulation:
         threads: int = 1,
         progress: Callable[[float], None] | None = None,
         description: Mapping[str, object] | None = None,
+        regions: Mapping[str, NDArray[np.bool_]] | None = None,
     ) -> None:
         if not half_life_d > 0.0:
             raise InvalidInput(f"half-life is {half_life_d} d, expected a positive number. Correct it.")
@@ -90,6 +93,7 @@ class Simulation:
         self._description = dict(description or {})
         model = load_seed_model(seed_model, settings.spectrum or None)
         strengths = np.asarray(air_kerma_strengths, dtype=np.float64)
+        self.quantities = QUANTITY_NAMES + ((ANALOGUE_QUANTITY,) if settings.analogue else ())
         self._placed, self.tissue_fraction = place_seeds(
             phantom, model, positions, axes, strengths, interseed=settings.seeds == "interseed"
         )
@@ -98,9 +102,9 @@ class Simulation:
         # Where the phantom has water itself, dose to water is scored with that very medium: equal bit for bit.
         water = phantom.media.index("water") if "water" in phantom.media else len(media) - 1
         self._voxels = phantom.kernel_voxels(self._placed, water)
-        self._tables = build_medium_tables(media, settings.cut_off_kev)
+        self._tables = build_medium_tables(media, settings.physics)
         self.phase_space: PhaseSpace = load_phase_space(
-            model, settings.phase_space_histories, settings.cut_off_kev, threads, progress
+            model, settings.phase_space_histories, settings.physics, threads, progress
         )
         self._emission = self.phase_space.emission()
         self.seed_count = len(strengths)
@@ -115,6 +119,7 @@ class Simulation:
         shape = phantom.scoring_shape
         self.target_weight = np.ones(shape) if target_weight is None else target_weight * self.tissue_fraction
         mask = np.zeros(shape, dtype=bool) if group_mask is None else group_mask
+        self._regions = Regions.from_masks(regions, shape) if regions else None
         self._group_voxels = np.flatnonzero(mask & (self.tissue_fraction > 0.0)).astype(np.int64)
 
     def settings_record(self) -> dict[str, object]:
@@ -126,6 +131,7 @@ class Simulation:
             "phase_space_digest": self.phase_space.digest,
             "phantom_digest": self.phantom.digest(),
             "media": list(self.phantom.media),
+            "spectra_of": list(self._regions.names) if self._regions else [],
             "variance_reduction": "none",
         }
 
@@ -133,7 +139,10 @@ class Simulation:
         """SHA-256 of everything that decides the sums."""
         digest = hashlib.sha256(json.dumps(self.settings_record(), sort_keys=True).encode())
         digest.update(kernel_digest().encode())
-        for array in (self._placed.position, self._placed.frame, self._placed.weight, self._group_voxels):
+        arrays = [self._placed.position, self._placed.frame, self._placed.weight, self._group_voxels]
+        if self._regions:
+            arrays += [self._regions.combination, self._regions.member]
+        for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(repr(self.scale).encode())
         return digest.hexdigest()
@@ -152,20 +161,56 @@ class Simulation:
             scale=self.scale,
             settings=self.settings_record(),
             settings_digest=self.digest(),
-            total=np.zeros((QUANTITIES, *shape), dtype=np.int64),
-            square_high=np.zeros((QUANTITIES, *shape), dtype=np.uint64),
-            square_low=np.zeros((QUANTITIES, *shape), dtype=np.uint64),
+            quantities=self.quantities,
+            sums=ExactSums.zeros((len(self.quantities), *shape)),
             group_voxels=self._group_voxels,
             group_total=np.zeros((GROUPED_QUANTITIES, GROUPS, len(self._group_voxels)), dtype=np.int64),
             balance=np.zeros(5, dtype=np.int64),
             run_facts={"wall_time_s": 0.0, "cpu_time_s": 0.0},
+            seed_sums=ExactSums.zeros((self.seed_count, *shape)) if self.settings.per_seed else None,
+            spectra=self._empty_spectra(),
         )
 
-    def batch(self, number: int) -> tuple[FloatArray, FloatArray]:
-        """Tally (3, nx, ny, nz) of one batch over the scoring region, keV cm³/g, and its energy balance (5,), keV."""
-        tally = np.zeros((self.phantom.medium.size, QUANTITIES))
-        balance = np.zeros(5)
+    def _empty_spectra(self) -> RegionSpectra | None:
+        if self._regions is None:
+            return None
+        bins = len(self._tables.total)
+        volume = float(np.prod([(p[-1] - p[0]) / (len(p) - 1) for p in self.phantom.scoring_planes]))
+        by_combination = np.bincount(self._regions.combination.ravel(), self.tissue_fraction.ravel())
+        return RegionSpectra(
+            names=self._regions.names,
+            volume=self._regions.sum(by_combination) * volume,
+            energy=self._tables.energy_min + np.arange(bins + 1) / self._tables.bins_per_kev,
+            sums=ExactSums.zeros((len(self._regions.names), bins)),
+        )
+
+    def batch(self, number: int) -> Batch:
+        """What one batch scores."""
+        if not self.settings.per_seed:
+            return self._batch_of(number, np.arange(self.seed_count))
+        parts = [self._batch_of(number, np.array([j])) for j in range(self.seed_count)]
+        return Batch(
+            dose=np.sum([part.dose for part in parts], axis=0),
+            balance=np.sum([part.balance for part in parts], axis=0),
+            seed_dose=np.array([part.dose[0] for part in parts]),
+            spectrum=np.sum([part.spectrum for part in parts], axis=0) if self._regions else None,
+        )
+
+    def _batch_of(self, number: int, emitters: NDArray[np.int64]) -> Batch:
+        """Histories of one batch from some of the seeds, all seeds in place."""
+        quantities, shape = len(self.quantities), self.phantom.medium.shape
+        regions, region = self._regions, np.zeros(0, np.int16)
+        spectrum = np.zeros((1, 1))
+        if regions:
+            padded = np.zeros(shape, np.int16)
+            padded[self.phantom.scoring] = regions.combination
+            region = padded.ravel()
+            spectrum = np.zeros((regions.member.shape[1], len(self._tables.total)))
+        tallies = Tallies(
+            np.zeros((self.phantom.medium.size, quantities)), region, spectrum, np.zeros(len(BALANCE_TERMS))
+        )
         transport_batch(
+            emitters,
             number * self._count,
             self._count,
             self.settings.run_seed,
@@ -174,12 +219,15 @@ class Simulation:
             self._placed,
             self._solids,
             self._tables,
-            self.settings.cut_off_kev,
-            tally,
-            balance,
+            self.settings.physics.cut_off_kev,
+            tallies,
         )
-        scored = tally.reshape(*self.phantom.medium.shape, QUANTITIES)[self.phantom.scoring]
-        return np.ascontiguousarray(np.moveaxis(scored, -1, 0)), balance
+        scored = tallies.dose.reshape(*shape, quantities)[self.phantom.scoring]
+        return Batch(
+            dose=np.ascontiguousarray(np.moveaxis(scored, -1, 0)),
+            balance=tallies.balance,
+            spectrum=regions.sum(spectrum) if regions else None,
+        )
 
     def run(
         self,
@@ -240,8 +288,8 @@ class Simulation:
 
         if self._finished(rule, result, 0.0):
             return result
-        for number, (tally, balance) in self._batches_in_order(first + batches_before, rule.batches[1]):
-            result.add(number, tally, balance)
+        for number, batch in self._batches_in_order(first + batches_before, rule.batches[1]):
+            result.add(number, batch)
             elapsed = time.monotonic() - start
             done = self._finished(rule, result, elapsed)
             if on_progress:
@@ -255,10 +303,10 @@ class Simulation:
         record_times()
         return result
 
-    def _batches_in_order(self, first: int, stop: int) -> Iterator[tuple[int, tuple[FloatArray, FloatArray]]]:
+    def _batches_in_order(self, first: int, stop: int) -> Iterator[tuple[int, Batch]]:
         """Batches computed by the threads, handed out in order: the stopping rule sees the same sequence always."""
         with ThreadPoolExecutor(self.threads) as pool:
-            waiting: deque[tuple[int, Future[tuple[FloatArray, FloatArray]]]] = deque()
+            waiting: deque[tuple[int, Future[Batch]]] = deque()
             following = first
             try:
                 while following < stop or waiting:
@@ -293,69 +341,3 @@ class Simulation:
             needed.append(max(GROUPS, done * (uncertainty / rule.uncertainty) ** 2))
         remaining = min((min(needed) - done) * elapsed / batches, rule.time_s - elapsed)
         return Progress(done, result.histories, uncertainty, elapsed, max(0.0, remaining))
-
-
-def run_to_file(
-    simulation: Simulation,
-    rule: StoppingRule,
-    path: str | Path,
-    case_digest: str = "",
-    on_progress: Callable[[Progress], None] | None = None,
-    checkpoint_s: float = CHECKPOINT_S,
-) -> Result:
-    """Run a simulation into a file, continuing what an interrupted run left.
-
-    Parameters
-    ----------
-    simulation : Simulation
-        What to run.
-    rule : StoppingRule
-        When to stop.
-    path : path
-        Result file; a checkpoint with the ending ``.checkpoint`` stands beside it until it is complete. An existing
-        result of the same settings is continued if the rule asks for more.
-    case_digest : str
-        Digest of the case, stored with the result.
-    on_progress : callable, optional
-        Called after every batch.
-    checkpoint_s : float
-        Time between checkpoints, s.
-
-    Returns
-    -------
-    Result
-
-    Raises
-    ------
-    InvalidInput
-        An existing file belongs to other settings.
-    """
-    path = Path(path)
-    checkpoint = path.with_name(path.name + ".checkpoint")
-    earlier = None
-    for existing in (path, checkpoint):
-        if not existing.is_file():
-            continue
-        found, _ = read_result(existing)
-        if found.settings_digest != simulation.digest():
-            raise ResultOfOtherSettings(
-                f"settings digest of {existing} is {found.settings_digest[:16]}, expected {simulation.digest()[:16]} "
-                f"(it is of another case, other settings or another version). Remove it or write to another place."
-            )
-        if earlier is None or found.batch_count > earlier.batch_count:
-            earlier = found
-    # A time limit says how long to work, not what to reach: a finished result fulfils it.
-    if earlier and rule.only_limits_time and path.is_file() and not checkpoint.is_file():
-        return earlier
-    before = earlier.batch_count if earlier else -1
-    result = simulation.run(
-        rule,
-        earlier,
-        on_progress,
-        lambda partial: write_result(checkpoint, partial, case_digest),
-        checkpoint_s,
-    )
-    if result.batch_count != before or not path.is_file():
-        write_result(path, result, case_digest)
-    checkpoint.unlink(missing_ok=True)
-    return result

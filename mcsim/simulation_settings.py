@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mcsim.invalid_input import InvalidInput
 from mcsim.phase_space import DEFAULT_HISTORIES
+from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 
 # Work per batch: long enough to hide the cost of starting it, short enough for a prompt stop.
 PRODUCTIVE_HISTORIES_PER_BATCH = 60_000
@@ -27,18 +28,24 @@ class Settings:
         per seed).
     phase_space_histories : int
         Histories of the seed's phase space.
-    cut_off_kev : float
-        Photons below this energy are not followed.
+    physics : PhysicsSettings
+        Cut-off, coherent and incoherent treatment, fluorescence; of the seed and the patient alike.
     spectrum : str
         Photon spectrum; empty for the seed model's own.
+    analogue : bool
+        Score also the energy that interactions leave in every voxel: the same dose to medium by another estimator.
+    per_seed : bool
+        Keep the dose to medium of every seed's photons apart as well.
     """
 
     seeds: str = "interseed"
     run_seed: int = 1
     productive_histories_per_batch: int = PRODUCTIVE_HISTORIES_PER_BATCH
     phase_space_histories: int = DEFAULT_HISTORIES
-    cut_off_kev: float = 1.0
+    physics: PhysicsSettings = DEFAULT_PHYSICS
     spectrum: str = ""
+    analogue: bool = False
+    per_seed: bool = False
 
     def __post_init__(self) -> None:
         if self.seeds not in ("interseed", "superposition"):
@@ -51,11 +58,6 @@ class Settings:
             raise InvalidInput(
                 f"productive_histories_per_batch is {self.productive_histories_per_batch}, expected at least 1."
                 f" Choose a positive number."
-            )
-        if not 1.0 <= self.cut_off_kev <= 20.0:
-            raise InvalidInput(
-                f"cut_off_kev is {self.cut_off_kev} keV, expected 1 to 20 (the tables begin at 1 keV; above 20 keV "
-                f"silver lines would be lost). Choose a value in this range."
             )
 
 

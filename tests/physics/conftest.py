@@ -23,6 +23,7 @@ from mcsim.kernels.voxel_transport import (
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phase_space import PhaseSpace, load_phase_space
+from mcsim.physics_settings import PhysicsSettings
 from mcsim.seed_model import SeedModel, load_seed_model
 
 STREAM_TEST = 90  # apart from the streams of the program
@@ -128,12 +129,13 @@ def phase_space(seed_model: SeedModel) -> PhaseSpace:
 @pytest.fixture(scope="session")
 def medium_tables() -> Callable[..., MediumTables]:
     """Tables of media by name, made once."""
-    made: dict[tuple[tuple[str, ...], float], MediumTables] = {}
+    made: dict[tuple[tuple[str, ...], PhysicsSettings], MediumTables] = {}
 
-    def tables(*names: str, cut_off_kev: float = 1.0) -> MediumTables:
-        key = (names, cut_off_kev)
+    def tables(*names: str, **choices: object) -> MediumTables:
+        physics = PhysicsSettings(**choices)
+        key = (names, physics)
         if key not in made:
-            made[key] = build_medium_tables([material(name) for name in names], cut_off_kev)
+            made[key] = build_medium_tables([material(name) for name in names], physics)
         return made[key]
 
     return tables

@@ -8,6 +8,7 @@ import pytest
 from mcsim.kernels.voxel_transport import BELOW_CUT_OFF, EMITTED, IN_SEEDS, IN_TISSUE, LEFT_PHANTOM
 from mcsim.phantom import Phantom
 from mcsim.phase_space import PhaseSpace
+from mcsim.physics_settings import PhysicsSettings
 from mcsim.simulation import Settings, Simulation, StoppingRule
 
 POSITIONS = np.array([[-0.3, 0.0, 0.1], [0.3, 0.05, -0.1], [0.0, 0.4, 0.0]])
@@ -30,7 +31,7 @@ def simulation(seeds: str, cut_off_kev: float) -> Simulation:
         seeds=seeds,
         phase_space_histories=1_000_000,
         productive_histories_per_batch=3000,
-        cut_off_kev=cut_off_kev,
+        physics=PhysicsSettings(cut_off_kev=cut_off_kev),
     )
     return Simulation(
         neck_block(), "6711", POSITIONS, AXES, np.array([0.5, 0.6, 0.7]), 59.4, settings, threads=2

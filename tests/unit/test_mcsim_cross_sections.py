@@ -10,6 +10,7 @@ from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.tables import energy_bin, energy_offset
 from mcsim.materials import Material, material
 from mcsim.medium_tables import build_medium_tables, mass_energy_absorption
+from mcsim.physics_settings import PhysicsSettings
 
 # Water, cm²/g: total with coherent, photoelectric, incoherent, coherent (XCOM, doi:10.18434/T48G6X) and µ_en/ρ (NIST
 # SRD 126 at 20 and 30 keV, else interpolated in it).
@@ -61,7 +62,7 @@ def test_energy_absorption_of_tissues_relative_to_water(name: str) -> None:
 
 def test_fluorescence_of_light_elements_is_left_out_of_energy_absorption() -> None:
     energy = np.array([28.0])
-    with_lines = mass_energy_absorption(material("cortical_bone"), energy, cut_off_kev=20.0)
+    with_lines = mass_energy_absorption(material("cortical_bone"), energy, PhysicsSettings(cut_off_kev=20.0))
     water = mass_energy_absorption(material("water"), energy)
     assert with_lines[0] / water[0] == pytest.approx(
         6.97, rel=0.01

@@ -20,9 +20,6 @@ from mcsim.simulation import Settings, StoppingRule
         ({"run_seed": -1}, r"run_seed is -1, expected 0 to 2\^63"),
         ({"run_seed": 2**63}, r"run_seed is 9223372036854775808"),
         ({"productive_histories_per_batch": 0}, r"productive_histories_per_batch is 0, expected at least 1"),
-        ({"cut_off_kev": 0.5}, r"cut_off_kev is 0.5 keV, expected 1 to 20"),
-        ({"cut_off_kev": 25.0}, r"cut_off_kev is 25.0 keV"),
-        ({"cut_off_kev": float("nan")}, r"cut_off_kev is nan keV"),
     ],
 )
 def test_bad_settings_are_refused(change: dict[str, object], message: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mcsim.cache import cache_folder
 from mcsim.phase_space import PhaseSpace, load_phase_space
+from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 from mcsim.ring_dose import ring_dose
 from mcsim.seed_model import load_seed_model
 from tg43 import geometry_function
@@ -37,7 +38,11 @@ class SimulatedDoseRateConstant:
 
 
 def simulated_dose_rate_constant(
-    model: str, phase_space_histories: int, spectrum: str = "", threads: int = 1
+    model: str,
+    phase_space_histories: int,
+    spectrum: str = "",
+    threads: int = 1,
+    physics: PhysicsSettings = DEFAULT_PHYSICS,
 ) -> SimulatedDoseRateConstant:
     """Dose-rate constant of a seed model in liquid water, cached beside its phase space.
 
@@ -58,6 +63,8 @@ def simulated_dose_rate_constant(
         Photon spectrum; empty for the model's own.
     threads : int
         Threads.
+    physics : PhysicsSettings
+        Cut-off, coherent and incoherent treatment, fluorescence.
 
     Returns
     -------
@@ -70,11 +77,13 @@ def simulated_dose_rate_constant(
     True
     """
     seed_model = load_seed_model(model, spectrum or None)
-    seed = load_phase_space(seed_model, phase_space_histories, threads=threads)
+    seed = load_phase_space(seed_model, phase_space_histories, physics, threads)
     path = _cache_file(seed)
     if path.is_file():
         return SimulatedDoseRateConstant(**json.loads(path.read_text(encoding="utf-8")))
-    dose = ring_dose(seed_model, seed, np.array([RING]), PRODUCTIVE_HISTORIES, threads=threads)
+    dose = ring_dose(
+        seed_model, seed, np.array([RING]), PRODUCTIVE_HISTORIES, threads=threads, physics=physics
+    )
     value = float(dose.dose_per_history[0] * _to_reference_point() / seed.air_kerma_strength)
     relative = np.hypot(
         dose.std_dev[0] / dose.dose_per_history[0], seed.air_kerma_strength_std_dev / seed.air_kerma_strength

@@ -12,9 +12,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from mcsim.hdf5_file import created_by
+from mcsim.physics_settings import PhysicsSettings
 from mcsim.result import Result
 from mcsim.result_file import read_result
-from mcsim.simulation import CHECKPOINT_S, Simulation, run_to_file
+from mcsim.simulation import CHECKPOINT_S, Simulation
+from mcsim.simulation_file import run_to_file
 from mcsim.simulation_settings import Progress, Settings, StoppingRule
 from validation.case import Case
 from validation.evaluate.difference import MONTE_CARLO_DOSE_RATE_CONSTANTS
@@ -208,6 +210,7 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
         int(result.settings["phase_space_histories"]),
         str(result.settings["spectrum"]),
         threads,
+        PhysicsSettings.from_record(result.settings.get("physics")),
     )
     dataset.attrs.update(
         dose_rate_constant=constant.value,
