@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsim.exact_sums import ExactSums
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels.exact_sum import QUANTUM, add_batch, add_sums
+from mcsim.kernels.exact_sum import QUANTUM
 from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY
+from mcsim.region_spectra import RegionSpectra
 
 FloatArray = NDArray[np.float64]
 
 GROUPS = 20
 # Both doses are from the fluence in the medium (TG-186); primary: photons that have not interacted since they left a
-# seed.
+# seed. On request the same dose to medium by the analogue estimator: energy that interactions leave in the voxel.
 QUANTITY_NAMES = ("dose_to_medium", "dose_to_water", "primary_dose_to_medium")
+ANALOGUE_QUANTITY = "deposited_energy_dose"
 GROUPED_QUANTITIES = 2
 BALANCE_QUANTUM_KEV = 2.0**-16
 BALANCE_TERMS = ("emitted", "stayed in tissue", "stayed in seeds", "below cut-off", "left the phantom")
@@ -65,6 +68,28 @@ class Scale:
         return self.dose_rate_per_history * self.dose_per_dose_rate
 
 
+@dataclass(frozen=True)
+class Batch:
+    """What one batch scored over the scoring region.
+
+    Attributes
+    ----------
+    dose : ndarray, shape (quantities, nx, ny, nz)
+        keV cm³/g.
+    balance : ndarray, shape (5,)
+        Energy by fate, keV.
+    seed_dose : ndarray, shape (seeds, nx, ny, nz), optional
+        Dose to medium from each seed, keV cm³/g.
+    spectrum : ndarray, shape (regions, bins), optional
+        Weight · E · path, keV cm.
+    """
+
+    dose: FloatArray
+    balance: FloatArray
+    seed_dose: FloatArray | None = None
+    spectrum: FloatArray | None = None
+
+
 @dataclass
 class Result:
     """Sums over batches of one simulation, or of a part of it.
@@ -87,10 +112,10 @@ class Result:
         Settings that decided the sums.
     settings_digest : str
         SHA-256 of everything that decided the sums.
-    total : ndarray of int64, shape (3, nx, ny, nz)
-        Sum over batches of E · path · µ_en/ρ in quanta of 2⁻³² keV cm³/g, for each of ``QUANTITY_NAMES``.
-    square_high, square_low : ndarray of uint64, shape (3, nx, ny, nz)
-        128-bit sum of the squares of the batches' quanta.
+    quantities : tuple of str
+        What is scored: ``QUANTITY_NAMES``, and ``deposited_energy_dose`` on request.
+    sums : ExactSums, shape (quantities, nx, ny, nz)
+        Sums over batches of E · path · µ_en/ρ, keV cm³/g.
     group_voxels : ndarray of int64, shape (k,)
         Flat indices of the voxels kept per group.
     group_total : ndarray of int64, shape (2, 20, k)
@@ -99,6 +124,12 @@ class Result:
         Energy emitted, stayed in tissue, stayed in seeds, below cut-off, left; quanta of 2⁻¹⁶ keV.
     batches : list of (first, stop)
         Batches summed, disjoint and ascending.
+    run_facts : dict
+        Wall and CPU time, s.
+    seed_sums : ExactSums, shape (seeds, nx, ny, nz), optional
+        Dose to medium from the photons of each seed, on request.
+    spectra : RegionSpectra, optional
+        Energy-fluence spectra, on request.
     """
 
     axes: tuple[FloatArray, FloatArray, FloatArray]
@@ -109,14 +140,15 @@ class Result:
     scale: Scale
     settings: dict[str, Any]
     settings_digest: str
-    total: NDArray[np.int64]
-    square_high: NDArray[np.uint64]
-    square_low: NDArray[np.uint64]
+    quantities: tuple[str, ...]
+    sums: ExactSums
     group_voxels: NDArray[np.int64]
     group_total: NDArray[np.int64]
     balance: NDArray[np.int64]
     batches: list[tuple[int, int]] = field(default_factory=list)
     run_facts: dict[str, float] = field(default_factory=dict)
+    seed_sums: ExactSums | None = None
+    spectra: RegionSpectra | None = None
 
     @property
     def batch_count(self) -> int:
@@ -129,32 +161,65 @@ class Result:
         seeds = int(self.settings["seed_count"])
         return round(self.batch_count * self.scale.histories_per_batch_and_seed * seeds)
 
-    def add(self, batch: int, tally: FloatArray, balance: FloatArray) -> None:
-        """Add one batch's tally, shape (3, nx, ny, nz), and energy balance, shape (5,)."""
-        tally = np.ascontiguousarray(tally)
-        add_batch(tally.ravel(), self.total.ravel(), self.square_high.ravel(), self.square_low.ravel())
-        grouped = tally[:GROUPED_QUANTITIES].reshape(GROUPED_QUANTITIES, -1)[:, self.group_voxels]
-        self.group_total[:, batch % GROUPS] += np.rint(grouped / QUANTUM).astype(np.int64)
-        self.balance += np.rint(balance / BALANCE_QUANTUM_KEV).astype(np.int64)
-        self.batches = joined_batches([*self.batches, (batch, batch + 1)])
+    def add(self, number: int, batch: Batch) -> None:
+        """Add one batch."""
+        self.sums.add(batch.dose)
+        grouped = batch.dose[:GROUPED_QUANTITIES].reshape(GROUPED_QUANTITIES, -1)[:, self.group_voxels]
+        self.group_total[:, number % GROUPS] += np.rint(grouped / QUANTUM).astype(np.int64)
+        self.balance += np.rint(batch.balance / BALANCE_QUANTUM_KEV).astype(np.int64)
+        if self.seed_sums is not None and batch.seed_dose is not None:
+            self.seed_sums.add(batch.seed_dose)
+        if self.spectra is not None and batch.spectrum is not None:
+            self.spectra.sums.add(batch.spectrum)
+        self.batches = joined_batches([*self.batches, (number, number + 1)])
 
-    def _dose_per_history_and_quantum(self) -> FloatArray:
-        """Gy per history for one quantum in the mean over batches, per voxel; 0 where seeds fill the voxel."""
+    @property
+    def _gray_per_history(self) -> FloatArray:
+        """Gy per history for a mean tally of 1 keV cm³/g, per voxel; 0 where seeds fill the voxel."""
         volume = self.voxel_volume * self.tissue_fraction
-        factor = QUANTUM * KEV_PER_GRAM_IN_GRAY / self.scale.histories_per_batch_and_seed
+        factor = KEV_PER_GRAM_IN_GRAY / self.scale.histories_per_batch_and_seed
         return np.divide(factor, volume, out=np.zeros_like(volume), where=volume > 0.0)
 
     def dose_per_history(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Dose in Gy from one emitted photon of every seed (weighted with relative strengths), (nx, ny, nz)."""
-        mean = self.total[_index(quantity)] / self.batch_count
-        return np.asarray(mean * self._dose_per_history_and_quantum())
+        total = self.sums.total[self._index(quantity)]
+        return np.asarray(total * (QUANTUM / self.batch_count) * self._gray_per_history)
 
     def dose_per_history_std_dev(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Type A standard uncertainty of `dose_per_history`, from the variance between batches; infinite for one."""
         if self.batch_count < MINIMUM_BATCHES:
             return np.full(self.tissue_fraction.shape, np.inf)
-        variance = self._variance_of_mean(_index(quantity), np.arange(self.tissue_fraction.size))
-        return np.sqrt(variance).reshape(self.tissue_fraction.shape) * self._dose_per_history_and_quantum()
+        return np.asarray(
+            np.sqrt(self._part(self._index(quantity)).variance_of_mean(self.batch_count))
+            * self._gray_per_history
+        )
+
+    def seed_dose(self) -> FloatArray:
+        """Dose to medium to full decay from the photons of each seed, Gy, shape (seeds, nx, ny, nz).
+
+        Raises
+        ------
+        InvalidInput
+            It was not scored.
+        """
+        mean = self._seed_sums().mean(self.batch_count)
+        return np.asarray(mean * self._gray_per_history * self.scale.dose_per_history)
+
+    def seed_dose_std_dev(self) -> FloatArray:
+        """Type A standard uncertainty of `seed_dose`, Gy."""
+        variance = self._seed_sums().variance_of_mean(self.batch_count)
+        return np.asarray(np.sqrt(variance) * self._gray_per_history * self.scale.dose_per_history)
+
+    def _seed_sums(self) -> ExactSums:
+        if self.seed_sums is None:
+            raise InvalidInput(
+                "dose per seed was not scored, expected a simulation that scores it. Simulate with --per-seed."
+            )
+        return self.seed_sums
+
+    def _part(self, quantity: int) -> ExactSums:
+        sums = self.sums
+        return ExactSums(sums.total[quantity], sums.square_high[quantity], sums.square_low[quantity])
 
     def dose_rate(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Dose rate at the time of the given strengths, Gy/h, shape (nx, ny, nz)."""
@@ -172,15 +237,6 @@ class Result:
         """Type A standard uncertainty of the dose to full decay, Gy; infinite for one batch."""
         return self.dose_per_history_std_dev(quantity) * self.scale.dose_per_history
 
-    def _variance_of_mean(self, quantity: int, voxels: NDArray[np.int64]) -> FloatArray:
-        n, long = self.batch_count, np.longdouble
-        high, low, total = (
-            sums[quantity].ravel()[voxels].astype(long)
-            for sums in (self.square_high, self.square_low, self.total)
-        )
-        variance = np.maximum(high * long(2.0) ** 64 + low - total * total / n, 0.0) / (n * (n - 1.0))
-        return np.asarray(variance, dtype=np.float64)
-
     def mean_relative_uncertainty(self, weight: FloatArray) -> float:
         """Weighted mean over voxels of the relative type A uncertainty of the dose to medium.
 
@@ -195,12 +251,18 @@ class Result:
             Infinite before two batches.
         """
         n = self.batch_count
-        dose = self.total[0].ravel()
+        dose = self.sums.total[0].ravel()
         chosen = np.flatnonzero((weight.ravel() > 0.0) & (dose > 0))
         if n < MINIMUM_BATCHES or len(chosen) == 0:
             return float("inf")
-        relative = np.sqrt(self._variance_of_mean(0, chosen)) * n / dose[chosen]
+        variance = self._part(0).variance_of_mean(n, chosen)
+        relative = np.sqrt(variance) * n / (dose[chosen] * QUANTUM)
         return float(np.average(relative, weights=weight.ravel()[chosen]))
+
+    def all_sums(self) -> list[ExactSums]:
+        """Every sum over batches that is kept, always in the same order."""
+        found = [self.sums, self.seed_sums, self.spectra.sums if self.spectra else None]
+        return [sums for sums in found if sums is not None]
 
     def group_batches(self) -> NDArray[np.int64]:
         """Number of batches in each of the 20 groups."""
@@ -212,21 +274,20 @@ class Result:
     def group_dose(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Dose to full decay from each group of batches alone, Gy, shape (20, k); to medium or to water."""
         counts = self.group_batches()
-        factor = self._dose_per_history_and_quantum().ravel()[self.group_voxels] * self.scale.dose_per_history
+        factor = self._gray_per_history.ravel()[self.group_voxels] * (QUANTUM * self.scale.dose_per_history)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(self.group_total[_index(quantity)] * factor / counts[:, None])
+            return np.asarray(self.group_total[self._index(quantity)] * factor / counts[:, None])
+
+    def _index(self, quantity: str) -> int:
+        if quantity not in self.quantities:
+            raise InvalidInput(
+                f"quantity is {quantity!r}, expected one of {', '.join(self.quantities)}. Use one of them."
+            )
+        return self.quantities.index(quantity)
 
     def energy_balance(self) -> dict[str, float]:
         """Energy by fate, keV, weighted with the seeds' relative strengths."""
         return dict(zip(BALANCE_TERMS, (self.balance * BALANCE_QUANTUM_KEV).tolist(), strict=True))
-
-
-def _index(quantity: str) -> int:
-    if quantity not in QUANTITY_NAMES:
-        raise InvalidInput(
-            f"quantity is {quantity!r}, expected one of {', '.join(QUANTITY_NAMES)}. Use one of them."
-        )
-    return QUANTITY_NAMES.index(quantity)
 
 
 def joined_batches(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -271,23 +332,19 @@ def merge(results: Sequence[Result]) -> Result:
                 f"settings digest of part {k} is {other.settings_digest[:16]}, expected {first.settings_digest[:16]} "
                 f"as in part 0 (only parts of one simulation add up). Merge parts of the same case and settings."
             )
-    merged = Result(
-        **{
-            **first.__dict__,
-            "total": first.total.copy(),
-            "square_high": first.square_high.copy(),
-            "square_low": first.square_low.copy(),
-            "group_total": first.group_total.copy(),
-            "balance": first.balance.copy(),
-            "batches": joined_batches([r for result in results for r in result.batches]),
-            "run_facts": {key: sum(r.run_facts.get(key, 0.0) for r in results) for key in first.run_facts},
-        }
+    merged = replace(
+        first,
+        sums=first.sums.copy(),
+        seed_sums=None if first.seed_sums is None else first.seed_sums.copy(),
+        spectra=None if first.spectra is None else replace(first.spectra, sums=first.spectra.sums.copy()),
+        group_total=first.group_total.copy(),
+        balance=first.balance.copy(),
+        batches=joined_batches([r for result in results for r in result.batches]),
+        run_facts={key: sum(r.run_facts.get(key, 0.0) for r in results) for key in first.run_facts},
     )
     for other in results[1:]:
-        add_sums(
-            merged.total.ravel(), merged.square_high.ravel(), merged.square_low.ravel(),
-            other.total.ravel(), other.square_high.ravel(), other.square_low.ravel(),
-        )  # fmt: skip
+        for mine, more in zip(merged.all_sums(), other.all_sums(), strict=True):
+            mine.add_sums(more)
         merged.group_total += other.group_total
         merged.balance += other.balance
     return merged

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from mcsim import hdf5_file
-from mcsim.result import BALANCE_TERMS, QUANTITY_NAMES, Result, Scale
+from mcsim.exact_sums import ExactSums
+from mcsim.region_spectra import RegionSpectra
+from mcsim.result import BALANCE_TERMS, Result, Scale
 
 FILETYPE, FORMAT_VERSION = "seedmc-monte-carlo", "1.0"
 _DOSES = (
@@ -20,15 +24,19 @@ _DOSES = (
         "primary_dose",
         "part of dose from photons that have not interacted since their seed",
     ),
+    (
+        "deposited_energy_dose",
+        "deposited_energy_dose",
+        "dose to the voxel's medium by the analogue estimator, energy that interactions leave over mass",
+    ),
 )
 _SUMS = {
-    "total": (
-        "2^-32 keV cm3/g",
-        "sum over batches of energy x path x mu_en/rho, weighted with relative strengths",
-    ),
-    "square_high": ("2^-64 (keV cm3/g)^2", "upper 64 bits of the sum over batches of squares"),
-    "square_low": ("2^-64 (keV cm3/g)^2", "lower 64 bits of the sum over batches of squares"),
+    "total": "sum over batches",
+    "square_high": "upper 64 bits of the sum over batches of squares",
+    "square_low": "lower 64 bits of the sum over batches of squares",
 }
+GRID = ("x", "y", "z")
+Add = Callable[..., None]
 
 
 def write_result(path: str | Path, result: Result, case_digest: str = "") -> None:
@@ -48,11 +56,10 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
     OverflowError
         The sum of a voxel went past 2⁶³ quanta; nothing is written.
     """
-    # Scores are never negative: a negative sum has wrapped around.
-    overflowed = int((result.total < 0).sum())
+    overflowed = sum(sums.overflowed for sums in result.all_sums())
     if overflowed:
         raise OverflowError(
-            f"sum of {overflowed} voxels is above 2^63 quanta of 2^-32 keV cm³/g, expected below (sums are 64-bit "
+            f"sum of {overflowed} tallies is above 2^63 quanta of 2^-32 keV cm³/g, expected below (sums are 64-bit "
             f"whole numbers). Run fewer batches."
         )
     attributes = {
@@ -69,22 +76,27 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
         for axis, values in zip("xyz", result.axes, strict=True):
             add(axis, values, (axis,), "cm", f"voxel-centre {axis}")
         add("fate", list(BALANCE_TERMS), ("fate",), "1", "what became of the energy")
-        add("quantity", list(QUANTITY_NAMES), ("quantity",), "1", "what is scored")
+        add("quantity", list(result.quantities), ("quantity",), "1", "what is scored")
         for quantity, name, what in _DOSES:
-            add(name, result.dose(quantity), ("x", "y", "z"), "Gy", f"{what}, to full decay")
-            add(
-                f"{name}_std_dev",
-                result.dose_std_dev(quantity),
-                ("x", "y", "z"),
-                "Gy",
-                f"type A uncertainty of {name}",
-            )
-        grid = ("x", "y", "z")
-        add("tissue_fraction", result.tissue_fraction, grid, "1", "share of the voxel outside all seeds")
-        add("medium", result.medium, grid, "1", "index into the media named in the settings")
-        add("density", result.density, grid, "g/cm3", "mass density")
-        for name, (units, description) in _SUMS.items():
-            add(name, getattr(result, name), ("quantity", "x", "y", "z"), units, description)
+            if quantity not in result.quantities:
+                continue
+            add(name, result.dose(quantity), GRID, "Gy", f"{what}, to full decay")
+            add(f"{name}_std_dev", result.dose_std_dev(quantity), GRID, "Gy", f"type A uncertainty of {name}")
+        add("tissue_fraction", result.tissue_fraction, GRID, "1", "share of the voxel outside all seeds")
+        add("medium", result.medium, GRID, "1", "index into the media named in the settings")
+        add("density", result.density, GRID, "g/cm3", "mass density")
+        _add_sums(
+            add,
+            "",
+            result.sums,
+            ("quantity", *GRID),
+            "keV cm3/g",
+            "energy x path x mu_en/rho x relative strength",
+        )
+        if result.seed_sums is not None:
+            _add_seed_dose(add, result)
+        if result.spectra is not None:
+            _add_spectra(add, result, result.spectra)
         add(
             "group_voxel",
             result.group_voxels,
@@ -110,6 +122,53 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
         run = file.create_group("run")
         for key, value in result.run_facts.items():
             run.attrs[key] = value
+
+
+def _add_sums(add: Add, prefix: str, sums: ExactSums, dims: tuple[str, ...], unit: str, what: str) -> None:
+    for name, description in _SUMS.items():
+        units = f"2^-32 {unit}" if name == "total" else f"2^-64 ({unit})^2"
+        add(f"{prefix}{name}", getattr(sums, name), dims, units, f"{description}: {what}")
+
+
+def _read_sums(file: h5py.File, prefix: str) -> ExactSums:
+    return ExactSums(*(file[f"{prefix}{name}"][()] for name in _SUMS))
+
+
+def _add_seed_dose(add: Add, result: Result) -> None:
+    dims = ("seed", *GRID)
+    what = "dose to the voxel's medium from the photons of each seed, to full decay"
+    add("seed_dose", result.seed_dose().astype(np.float32), dims, "Gy", what)
+    std_dev = result.seed_dose_std_dev().astype(np.float32)
+    add("seed_dose_std_dev", std_dev, dims, "Gy", "type A uncertainty of seed_dose")
+    assert result.seed_sums is not None
+    what = "energy x path x mu_en/rho x relative strength, photons of each seed"
+    _add_sums(add, "seed_", result.seed_sums, dims, "keV cm3/g", what)
+
+
+def _add_spectra(add: Add, result: Result, spectra: RegionSpectra) -> None:
+    n, histories = result.batch_count, result.scale.histories_per_batch_and_seed
+    dims = ("region", "energy")
+    add("region", list(spectra.names), ("region",), "1", "structure or medium")
+    centre = 0.5 * (spectra.energy[1:] + spectra.energy[:-1])
+    add("energy", centre, ("energy",), "keV", "centre of the energy bin")
+    add("energy_edge", spectra.energy, ("edge",), "keV", "edges of the energy bins")
+    add("region_volume", spectra.volume, ("region",), "cm3", "tissue volume of the region")
+    what = (
+        "energy fluence per energy interval and emitted photon of every seed, mean over the region's tissue"
+    )
+    add("energy_fluence", spectra.per_history(n, histories), dims, "cm-2", what)
+    std_dev = spectra.per_history_std_dev(n, histories)
+    add("energy_fluence_std_dev", std_dev, dims, "cm-2", "type A uncertainty of energy_fluence")
+    _add_sums(add, "spectrum_", spectra.sums, dims, "keV cm", "energy x path x relative strength")
+
+
+def _read_spectra(file: h5py.File) -> RegionSpectra:
+    return RegionSpectra(
+        tuple(file["region"].asstr()[()]),
+        file["region_volume"][()],
+        file["energy_edge"][()],
+        _read_sums(file, "spectrum_"),
+    )
 
 
 def read_result(path: str | Path) -> tuple[Result, str]:
@@ -141,13 +200,14 @@ def read_result(path: str | Path) -> tuple[Result, str]:
             scale=Scale(**{name: float(file.attrs[f"scale_{name}"]) for name in names}),
             settings=json.loads(file.attrs["settings"]),
             settings_digest=str(file.attrs["settings_digest"]),
-            total=file["total"][()],
-            square_high=file["square_high"][()],
-            square_low=file["square_low"][()],
+            quantities=tuple(file["quantity"].asstr()[()]),
+            sums=_read_sums(file, ""),
             group_voxels=file["group_voxel"][()],
             group_total=file["group_total"][()],
             balance=file["balance"][()],
             batches=[(int(a), int(b)) for a, b in file.attrs["batches"]],
+            seed_sums=_read_sums(file, "seed_") if "seed_total" in file else None,
+            spectra=_read_spectra(file) if "energy_fluence" in file else None,
             run_facts={key: float(value) for key, value in file["run"].attrs.items()},
         )
         return result, str(file.attrs["case_digest"])

@@ -16,13 +16,22 @@ from numpy.typing import NDArray
 from mcsim.cache import kernel_digest
 from mcsim.exact_sums import ExactSums
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels.voxel_transport import QUANTITIES, Tallies, transport_batch
+from mcsim.kernels.voxel_transport import Tallies, transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phantom import Phantom
 from mcsim.phase_space import PhaseSpace, load_phase_space
 from mcsim.region_spectra import Regions, RegionSpectra
-from mcsim.result import ANALOGUE_QUANTITY, BALANCE_TERMS, GROUPED_QUANTITIES, GROUPS, QUANTITY_NAMES, Batch, Result, Scale
+from mcsim.result import (
+    ANALOGUE_QUANTITY,
+    BALANCE_TERMS,
+    GROUPED_QUANTITIES,
+    GROUPS,
+    QUANTITY_NAMES,
+    Batch,
+    Result,
+    Scale,
+)
 from mcsim.seed_model import load_seed_model
 from mcsim.seed_placement import place_seeds
 from mcsim.simulation_settings import UNLIMITED, Progress, Settings, StoppingRule
@@ -154,7 +163,7 @@ class Simulation:
         x, y, z = (0.5 * (p[1:] + p[:-1]) for p in planes)
         return Result(
             axes=(x, y, z),
-            voxel_volume=float(np.prod([(p[-1] - p[0]) / (len(p) - 1) for p in planes])),
+            voxel_volume=self._voxel_volume,
             tissue_fraction=self.tissue_fraction,
             medium=np.ascontiguousarray(self.phantom.medium[self.phantom.scoring]),
             density=np.ascontiguousarray(self.phantom.density[self.phantom.scoring]),
@@ -171,15 +180,21 @@ class Simulation:
             spectra=self._empty_spectra(),
         )
 
+    @property
+    def _voxel_volume(self) -> float:
+        return float(np.prod([(p[-1] - p[0]) / (len(p) - 1) for p in self.phantom.scoring_planes]))
+
     def _empty_spectra(self) -> RegionSpectra | None:
         if self._regions is None:
             return None
         bins = len(self._tables.total)
-        volume = float(np.prod([(p[-1] - p[0]) / (len(p) - 1) for p in self.phantom.scoring_planes]))
-        by_combination = np.bincount(self._regions.combination.ravel(), self.tissue_fraction.ravel())
+        combinations = self._regions.member.shape[1]
+        volume = np.bincount(
+            self._regions.combination.ravel(), self.tissue_fraction.ravel(), minlength=combinations
+        ).astype(np.float64)
         return RegionSpectra(
             names=self._regions.names,
-            volume=self._regions.sum(by_combination) * volume,
+            volume=self._regions.sum(volume) * self._voxel_volume,
             energy=self._tables.energy_min + np.arange(bins + 1) / self._tables.bins_per_kev,
             sums=ExactSums.zeros((len(self._regions.names), bins)),
         )
@@ -193,7 +208,9 @@ class Simulation:
             dose=np.sum([part.dose for part in parts], axis=0),
             balance=np.sum([part.balance for part in parts], axis=0),
             seed_dose=np.array([part.dose[0] for part in parts]),
-            spectrum=np.sum([part.spectrum for part in parts], axis=0) if self._regions else None,
+            spectrum=np.sum([s for part in parts if (s := part.spectrum) is not None], axis=0)
+            if self._regions
+            else None,
         )
 
     def _batch_of(self, number: int, emitters: NDArray[np.int64]) -> Batch:

@@ -16,9 +16,9 @@ from mcsim.kernels.tables import energy_bin, energy_offset
 
 # What is scored in every voxel: collision kerma to the voxel's medium and to water, both from the fluence in the medium
 # (TG-186, doi:10.1118/1.4747264), and the part of the first from photons that have not interacted since they left
-# their seed.
-DOSE_TO_MEDIUM, DOSE_TO_WATER, PRIMARY_DOSE_TO_MEDIUM = range(3)
-QUANTITIES = 3
+# their seed; on request the energy that interactions leave in the voxel, the analogue estimate of the first.
+DOSE_TO_MEDIUM, DOSE_TO_WATER, PRIMARY_DOSE_TO_MEDIUM, DEPOSITED_ENERGY = range(4)
+QUANTITIES = 3  # without the one on request
 
 SEED_FLAG = 128  # set in `medium` where a seed may touch the voxel
 
@@ -49,6 +49,17 @@ class PlacedSeeds(NamedTuple):
     first: np.ndarray  # (f + 1,) int64 into `touching`
     touching: np.ndarray  # int64 seed indices
     interseed: bool  # all seeds are solid; otherwise only the emitting one
+
+
+class Tallies(NamedTuple):
+    """What a batch scores."""
+
+    dose: (
+        np.ndarray
+    )  # (voxels, 3 or 4): weight · E · path · µ_en/ρ, or energy deposited over density, keV cm³/g
+    region: np.ndarray  # (voxels,) int16: row of `spectrum`; empty without spectra
+    spectrum: np.ndarray  # (regions, energy bins of the tables): weight · E · path, keV cm
+    balance: np.ndarray  # (5,), keV
 
 
 @jit
@@ -138,6 +149,24 @@ def hidden_length(seeds, solids, voxel, emitter, x, y, z, u, v, w, t, t_end):
 
 
 @jit
+def inside_hidden(seeds, solids, voxel, emitter, x, y, z, u, v, w, t):
+    """Whether the point at `t` on the ray lies inside a seed that is not solid."""
+    slot = np.searchsorted(seeds.flagged, voxel)
+    for entry in range(seeds.first[slot], seeds.first[slot + 1]):
+        j = seeds.touching[entry]
+        if j == emitter:
+            continue
+        px, py, pz = to_seed(
+            seeds, j, x - seeds.position[j, 0], y - seeds.position[j, 1], z - seeds.position[j, 2]
+        )
+        du, dv, dw = to_seed(seeds, j, u, v, w)
+        t_in, t_out = outside(solids, px, py, pz, du, dv, dw)
+        if t_in < t < t_out:
+            return True
+    return False
+
+
+@jit
 def transport_photon(
     x,
     y,
@@ -154,16 +183,17 @@ def transport_photon(
     tables,
     cut_off,
     scratch,
-    tally,
-    balance,
+    tallies,
     state,
 ):
     """Follow one photon that has just left seed `emitter` until it is absorbed or leaves the phantom.
 
-    `tally` (voxels, quantities) receives weight · E · path · µ_en/ρ, keV cm³/g; `scratch` is (attenuation (media,),
-    absorption (media,), intervals (2, solids), deposited (2,)).
+    `scratch` is (attenuation (media,), absorption (media,), intervals (2, solids), deposited (2,)).
     """
     attenuation, absorption, intervals, deposited = scratch
+    tally, balance = tallies.dose, tallies.balance
+    spectra = tallies.region.shape[0] > 0
+    analogue = tally.shape[1] > DEPOSITED_ENERGY
     nx = voxels.x_planes.shape[0] - 1
     ny = voxels.y_planes.shape[0] - 1
     nz = voxels.z_planes.shape[0] - 1
@@ -230,7 +260,13 @@ def transport_photon(
             tally[voxel, DOSE_TO_WATER] += counted * absorption_water
             if primary:
                 tally[voxel, PRIMARY_DOSE_TO_MEDIUM] += to_medium
+            if spectra:
+                tallies.spectrum[tallies.region[voxel], index] += counted * scored
             if interacts:
+                # an interaction inside the place of a seed that is not solid deposits nothing that counts
+                visible = not transparent_seeds or not inside_hidden(
+                    seeds, solids, voxel, emitter, x, y, z, u, v, w, t + step
+                )
                 t += step
                 break
             path -= mu * step
@@ -311,15 +347,21 @@ def transport_photon(
         before = energy
         energy, u, v, w, _ = interact(energy, u, v, w, medium, tables, state)
         balance[IN_TISSUE] += weight * (before - energy)
-        if energy < cut_off:
+        followed = energy >= cut_off
+        if analogue and visible:
+            left_here = before - energy if followed else before
+            tally[voxel, DEPOSITED_ENERGY] += weight * left_here / voxels.density[voxel]
+        if not followed:
             balance[BELOW_CUT_OFF] += weight * energy
             return
         path = optical_path(state)
 
 
 @jit
-def transport_batch(first, count, run_seed, emission, voxels, seeds, solids, tables, cut_off, tally, balance):
-    """Productive histories first … first+count−1 of every seed, scored together in `tally` and `balance` (5,)."""
+def transport_batch(
+    emitters, first, count, run_seed, emission, voxels, seeds, solids, tables, cut_off, tallies
+):
+    """Productive histories first … first+count−1 of the seeds `emitters` (k,), scored together in `tallies`."""
     state = np.empty(2, np.uint64)
     scratch = (
         np.empty(voxels.media_count),
@@ -327,7 +369,7 @@ def transport_batch(first, count, run_seed, emission, voxels, seeds, solids, tab
         np.empty((2, solids.z_min.shape[0])),
         np.empty(2),
     )
-    for j in range(seeds.position.shape[0]):
+    for j in emitters:
         for h in range(first, first + count):
             start_stream(state, run_seed, STREAM_IMPLANT, j, h)
             history, cosine, sine, sign = draw_history(emission, state)
@@ -335,7 +377,7 @@ def transport_batch(first, count, run_seed, emission, voxels, seeds, solids, tab
                 x, y, z, u, v, w, energy = replayed_photon(emission, photon, cosine, sine, sign)
                 x, y, z = from_seed(seeds, j, x, y, z)
                 u, v, w = from_seed(seeds, j, u, v, w)
-                balance[EMITTED] += seeds.weight[j] * energy
+                tallies.balance[EMITTED] += seeds.weight[j] * energy
                 transport_photon(
                     x + seeds.position[j, 0],
                     y + seeds.position[j, 1],
@@ -352,7 +394,6 @@ def transport_batch(first, count, run_seed, emission, voxels, seeds, solids, tab
                     tables,
                     cut_off,
                     scratch,
-                    tally,
-                    balance,
+                    tallies,
                     state,
                 )

@@ -17,6 +17,7 @@ from mcsim.kernels.voxel_transport import (
     EMITTED,
     QUANTITIES,
     PlacedSeeds,
+    Tallies,
     Voxels,
     transport_photon,
 )
@@ -31,8 +32,7 @@ STREAM_TEST = 90  # apart from the streams of the program
 
 @jit
 def follow_photons(
-    points, directions, energies, weights, emitter, run_seed, voxels, seeds, solids, tables, cut_off, tally,
-    balance,
+    points, directions, energies, weights, emitter, run_seed, voxels, seeds, solids, tables, cut_off, tallies,
 ):  # fmt: skip
     state = np.empty(2, np.uint64)
     scratch = (
@@ -43,11 +43,10 @@ def follow_photons(
     )
     for i in range(points.shape[0]):
         start_stream(state, run_seed, STREAM_TEST, 0, i)
-        balance[EMITTED] += weights[i] * energies[i]
+        tallies.balance[EMITTED] += weights[i] * energies[i]
         transport_photon(
             points[i, 0], points[i, 1], points[i, 2], directions[i, 0], directions[i, 1], directions[i, 2],
-            energies[i], emitter, weights[i], voxels, seeds, solids, tables, cut_off, scratch, tally, balance,
-            state,
+            energies[i], emitter, weights[i], voxels, seeds, solids, tables, cut_off, scratch, tallies, state,
         )  # fmt: skip
 
 
@@ -95,18 +94,25 @@ class Transport:
     def send(
         self, points: np.ndarray, directions: np.ndarray, energies: np.ndarray | float,
         weights: np.ndarray | float = 1.0, run_seed: int = 1, cut_off: float = 1.0, emitter: int = -1,
+        regions: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Tally, shape of the phantom, and energy balance of the photons."""
         points = np.ascontiguousarray(np.atleast_2d(points), dtype=np.float64)
         directions = np.ascontiguousarray(np.atleast_2d(directions), dtype=np.float64)
         one = np.ones(len(points))
-        tally, balance = np.zeros((int(np.prod(self.shape)), QUANTITIES)), np.zeros(5)
+        voxels = int(np.prod(self.shape))
+        region = np.zeros(0, np.int16) if regions is None else regions.ravel().astype(np.int16)
+        rows = 1 if regions is None else int(regions.max()) + 1
+        tallies = Tallies(
+            np.zeros((voxels, QUANTITIES + 1)), region, np.zeros((rows, len(self.tables.total))), np.zeros(5)
+        )
         follow_photons(
             points, directions, energies * one, weights * one, emitter, run_seed, self.voxels, self.seeds,
-            self.solids, self.tables, cut_off, tally, balance,
+            self.solids, self.tables, cut_off, tallies,
         )  # fmt: skip
-        self.scored = tally.reshape(*self.shape, QUANTITIES)
-        return self.scored[..., DOSE_TO_MEDIUM], balance
+        self.scored = tallies.dose.reshape(*self.shape, QUANTITIES + 1)
+        self.spectrum = tallies.spectrum
+        return self.scored[..., DOSE_TO_MEDIUM], tallies.balance
 
 
 def no_seeds() -> PlacedSeeds:

@@ -43,7 +43,7 @@ def simulation(seeds: str, cut_off_kev: float) -> Simulation:
 def test_energy_of_every_batch_is_accounted_for(seeds: str, cut_off_kev: float) -> None:
     run = simulation(seeds, cut_off_kev)
     for number in range(3):
-        _, balance = run.batch(number)
+        balance = run.batch(number).balance
         # round-off of some 1e5 additions of tens of keV
         assert balance[[IN_TISSUE, IN_SEEDS, BELOW_CUT_OFF, LEFT_PHANTOM]].sum() == pytest.approx(
             balance[EMITTED], rel=1e-11
@@ -57,7 +57,7 @@ def test_energy_of_every_batch_is_accounted_for(seeds: str, cut_off_kev: float) 
 def test_stored_balance_is_the_sum_over_batches() -> None:
     run = simulation("interseed", 1.0)
     stored = run.run(StoppingRule(batches=(0, 4))).energy_balance()
-    batches = sum(run.batch(k)[1] for k in range(4))
+    batches = sum(run.batch(k).balance for k in range(4))
     # each batch is rounded to 2⁻¹⁶ keV
     assert list(stored.values()) == pytest.approx(batches.tolist(), abs=4 * 2.0**-17 + 1e-6)
     assert sum(list(stored.values())[1:]) == pytest.approx(stored["emitted"], rel=1e-9)
@@ -99,6 +99,6 @@ def test_track_length_and_analogue_estimators_agree(
 
 
 def test_only_solid_seeds_absorb() -> None:
-    both, single = (simulation(seeds, 1.0).batch(0)[1] for seeds in ("interseed", "superposition"))
+    both, single = (simulation(seeds, 1.0).batch(0).balance for seeds in ("interseed", "superposition"))
     assert both[EMITTED] == single[EMITTED]  # the same histories
     assert both[IN_SEEDS] > 1.2 * single[IN_SEEDS]

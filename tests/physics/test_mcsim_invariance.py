@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcsim.kernels.voxel_transport import transport_batch
+from mcsim.kernels.voxel_transport import Tallies, transport_batch
 from mcsim.phantom import Phantom
 from mcsim.seed_placement import place_seeds
 
@@ -146,10 +146,10 @@ def implant(medium_tables, seed_model, phase_space):
         axes = np.array([[0.0, 0.0, 1.0], [0.0, 0.6, 0.8]])
         placed, _ = place_seeds(phantom, seed_model, positions, axes, np.ones(2), interseed)
         placed = placed._replace(weight=np.array(weights, dtype=float))
-        tally, balance = np.zeros((1000, 3)), np.zeros(5)
+        tallies = Tallies(np.zeros((1000, 3)), np.zeros(0, np.int16), np.zeros((1, 1)), np.zeros(5))
         voxels = phantom.kernel_voxels(placed, 0)
-        transport_batch(0, 4000, 1, emission, voxels, placed, solids, tables, 1.0, tally, balance)
-        return tally[:, 0], balance
+        transport_batch(np.arange(2), 0, 4000, 1, emission, voxels, placed, solids, tables, 1.0, tallies)
+        return tallies.dose[:, 0], tallies.balance
 
     return run
 

@@ -47,9 +47,11 @@ def layers() -> Result:
 def test_dose_to_water_is_dose_to_medium_bit_for_bit_in_water(layers: Result) -> None:
     water = layers.medium == MEDIA.index("water")
     assert water.sum() == 200
-    assert np.array_equal(layers.total[DOSE_TO_WATER][water], layers.total[DOSE_TO_MEDIUM][water])
-    assert np.array_equal(layers.square_low[DOSE_TO_WATER][water], layers.square_low[DOSE_TO_MEDIUM][water])
-    assert not np.any(layers.total[DOSE_TO_WATER][~water] == layers.total[DOSE_TO_MEDIUM][~water])
+    assert np.array_equal(layers.sums.total[DOSE_TO_WATER][water], layers.sums.total[DOSE_TO_MEDIUM][water])
+    assert np.array_equal(
+        layers.sums.square_low[DOSE_TO_WATER][water], layers.sums.square_low[DOSE_TO_MEDIUM][water]
+    )
+    assert not np.any(layers.sums.total[DOSE_TO_WATER][~water] == layers.sums.total[DOSE_TO_MEDIUM][~water])
 
 
 @pytest.mark.parametrize("name", ["muscle", "cortical_bone"])
@@ -73,7 +75,7 @@ def test_ratio_is_that_of_energy_absorption_for_one_energy(
     tables = absorb_only(medium_tables("water", "cortical_bone"))
     run = transport([np.linspace(0.0, 1.0, 5)] * 3, 1.92, tables, np.ones((4, 4, 4)), 2)
     run.send(np.array([[0.4, 0.6, 0.0]]), np.array([[0.1, -0.1, 0.99]]) / 0.99498743710662, energy)
-    to_medium, to_water, primary = run.scored.reshape(-1, 3).sum(axis=0)
+    to_medium, to_water, primary, _ = run.scored.reshape(-1, 4).sum(axis=0)
     energies = np.array([energy])
     expected = mass_energy_absorption(material("water"), energies)
     expected /= mass_energy_absorption(material("cortical_bone"), energies)

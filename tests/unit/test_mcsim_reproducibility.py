@@ -16,14 +16,19 @@ from mcsim.kernels.replay import draw_history, replayed_photon
 from mcsim.kernels.rng import STREAM_IMPLANT, start_stream
 from mcsim.result import Result, merge
 from mcsim.result_file import read_result, write_result
-from mcsim.simulation import StoppingRule, run_to_file
+from mcsim.simulation_file import run_to_file
+from mcsim.simulation_settings import StoppingRule
 
-SUMS = ("total", "square_high", "square_low", "group_total", "balance")
+SUMS = ("group_total", "balance")
 
 
 def assert_same_bits(a: Result, b: Result) -> None:
     for name in SUMS:
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    for mine, other in zip(a.all_sums(), b.all_sums(), strict=True):
+        np.testing.assert_array_equal(mine.total, other.total)
+        np.testing.assert_array_equal(mine.square_high, other.square_high)
+        np.testing.assert_array_equal(mine.square_low, other.square_low)
     assert a.batches == b.batches
     assert a.settings_digest == b.settings_digest
     np.testing.assert_array_equal(a.dose(), b.dose())
@@ -36,7 +41,7 @@ def whole(small_run) -> Result:
 
 
 def test_threads_do_not_change_a_bit(small_run, whole: Result) -> None:
-    assert (whole.total[0] > 0).all()
+    assert (whole.sums.total[0] > 0).all()
     assert_same_bits(small_run(threads=2).run(StoppingRule(batches=(0, 12))), whole)
     assert_same_bits(small_run(threads=3).run(StoppingRule(batches=(0, 12))), whole)
 
@@ -45,7 +50,7 @@ def test_other_random_seeds_and_settings_do_change_the_result(small_run, whole: 
     for changes in ({"run_seed": 2}, {"seeds": "superposition"}, {"productive_histories_per_batch": 903}):
         other = small_run(**changes).run(StoppingRule(batches=(0, 12)))
         assert other.settings_digest != whole.settings_digest
-        assert np.any(other.total != whole.total)
+        assert np.any(other.sums.total != whole.sums.total)
     positions = np.array([[-0.25, 0.0, 0.0], [0.25, 0.05, 0.1], [0.0, 0.4, -0.2]])
     assert small_run(positions=positions).digest() != whole.settings_digest
 
@@ -234,15 +239,15 @@ def test_result_files_that_are_not_whole_are_refused(whole: Result, tmp_path: Pa
 
 
 def test_a_sum_that_wrapped_around_is_not_written(whole: Result, tmp_path: Path) -> None:
-    total = whole.total.copy()
-    total[0, 1, 2, 3] = -1
-    with pytest.raises(OverflowError, match="sum of 1 voxels"):
-        write_result(tmp_path / "dose.h5", replace(whole, total=total))
+    sums = whole.sums.copy()
+    sums.total[0, 1, 2, 3] = -1
+    with pytest.raises(OverflowError, match="sum of 1 tallies"):
+        write_result(tmp_path / "dose.h5", replace(whole, sums=sums))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_appears_under_the_final_name_when_writing_fails(whole: Result, tmp_path: Path) -> None:
-    broken = replace(whole, total=None)
+    broken = replace(whole, medium=None)
     with pytest.raises((TypeError, AttributeError)):
         write_result(tmp_path / "dose.h5", broken)
     assert list(tmp_path.iterdir()) == []

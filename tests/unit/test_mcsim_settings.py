@@ -61,7 +61,7 @@ def test_scale_from_sums_to_dose_written_out(small_run) -> None:
     # dose = mean tally / (ρ-free volume) · keV/g in Gy / emitted photons · photons per hour · T½/ln 2
     run = small_run()
     result = run.run(StoppingRule(batches=(0, 3)))
-    tally = sum(run.batch(k)[0][0] for k in range(3)) / 3
+    tally = sum(run.batch(k).dose[0] for k in range(3)) / 3
     volume = 0.2**3 * result.tissue_fraction
     photons = 300 / run.phase_space.productive_share
     strength = (0.5 + 0.6 + 0.7) / 3
@@ -77,7 +77,7 @@ def test_dose_is_linear_in_strength_and_half_life(small_run) -> None:
     strengths = np.array([0.5, 0.6, 0.7])
     one = small_run(strengths=strengths).run(StoppingRule(batches=(0, 2)))
     ten = small_run(strengths=10 * strengths).run(StoppingRule(batches=(0, 2)))
-    np.testing.assert_array_equal(one.total, ten.total)  # only the ratios enter the transport
+    np.testing.assert_array_equal(one.sums.total, ten.sums.total)  # only the ratios enter the transport
     np.testing.assert_allclose(ten.dose(), 10 * one.dose(), rtol=1e-12)
     np.testing.assert_allclose(ten.dose_std_dev(), 10 * one.dose_std_dev(), rtol=1e-12)
     longer = replace(one, scale=replace(one.scale, half_life_h=2 * one.scale.half_life_h))
@@ -95,8 +95,8 @@ def test_dose_to_full_decay_of_one_u_at_1_cm() -> None:
 def test_standard_uncertainty_is_that_of_the_mean_of_the_batches(small_run) -> None:
     run = small_run()
     result = run.run(StoppingRule(batches=(0, 7)))
-    tallies = np.array([run.batch(k)[0][0] for k in range(7)])
-    total, weight = result.total[0], run.target_weight
+    tallies = np.array([run.batch(k).dose[0] for k in range(7)])
+    total, weight = result.sums.total[0], run.target_weight
     assert np.all(total[weight > 0.0] > 0)
     expected = tallies.std(axis=0, ddof=1) / np.sqrt(7)
     expected[total > 0] *= result.dose()[total > 0] / tallies.mean(axis=0)[total > 0]
