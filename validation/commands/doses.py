@@ -45,6 +45,15 @@ def simulate(
     threads: Threads = 0,
     random_seed: RandomSeed = 1,
     checkpoint: Checkpoint = 15.0,
+    spectra: Annotated[
+        bool, typer.Option("--spectra", help="energy-fluence spectrum of every structure and medium")
+    ] = False,
+    per_seed: Annotated[
+        bool, typer.Option("--per-seed", help="the dose of every seed apart as well")
+    ] = False,
+    analogue: Annotated[
+        bool, typer.Option("--analogue", help="the dose also from the energy that interactions leave")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Monte Carlo dose of a case.
@@ -63,6 +72,9 @@ def simulate(
         run_seed=random_seed,
         threads=threads_of(threads),
         checkpoint_s=checkpoint,
+        spectra=spectra,
+        per_seed=per_seed,
+        analogue=analogue,
     )
     rule = stopping_rule(uncertainty, histories, max_time, batches)
     with Reporter(quiet) as report:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from mcsim.hdf5_file import created_by
+from mcsim.phantom import Phantom
 from mcsim.physics_settings import PhysicsSettings
 from mcsim.result import Result
 from mcsim.result_file import read_result
@@ -25,6 +26,8 @@ from validation.studies.dataset_file import put
 from validation.studies.dose_grid import BEYOND_DISTANCE, centres
 from validation.studies.dose_rate_constant import SimulatedDoseRateConstant, simulated_dose_rate_constant
 from validation.studies.patient_phantom import on_grid, patient_phantom, prepare_image
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,12 @@ class MonteCarloOptions:
         Threads; the dose does not depend on it.
     checkpoint_s : float
         Seconds between checkpoints of a long simulation.
+    spectra : bool
+        Score the energy-fluence spectrum of every structure and every medium.
+    per_seed : bool
+        Keep the dose of every seed apart as well.
+    analogue : bool
+        Score also the energy that interactions leave, the same dose by another estimator.
     """
 
     seeds: str = "interseed"
@@ -59,6 +68,9 @@ class MonteCarloOptions:
     run_seed: int = 1
     threads: int = 1
     checkpoint_s: float = CHECKPOINT_S
+    spectra: bool = False
+    per_seed: bool = False
+    analogue: bool = False
 
 
 def prepare_simulation(
@@ -88,11 +100,11 @@ def prepare_simulation(
         case, options.voxel, options.media, options.beyond, options.beyond_distance
     )
     x, y, z = (centres(planes) for planes in phantom.scoring_planes)
-    target = structure_fractions(case.structures[case.prescription.target], x, y, z)
+    inside = {name: structure_fractions(case.structures[name], x, y, z) for name in case.structures}
     inner = np.zeros(phantom.scoring_shape, dtype=bool)
-    for structure in case.structures.values():
+    for name, structure in case.structures.items():
         if structure.role != "external":
-            inner |= structure_fractions(structure, x, y, z) > 0.0
+            inner |= inside[name] > 0.0
     implant = case.implant
     return Simulation(
         phantom,
@@ -101,13 +113,40 @@ def prepare_simulation(
         implant.axes,
         implant.air_kerma_strengths,
         implant.half_life_d,
-        Settings(seeds=options.seeds, run_seed=options.run_seed),
-        target_weight=target,
+        Settings(
+            seeds=options.seeds,
+            run_seed=options.run_seed,
+            analogue=options.analogue,
+            per_seed=options.per_seed,
+        ),
+        target_weight=inside[case.prescription.target],
         group_mask=inner,
         threads=options.threads,
         progress=on_phase_space,
         description=description,
+        regions=spectrum_regions(phantom, inside) if options.spectra else None,
     )
+
+
+def spectrum_regions(phantom: Phantom, inside: Mapping[str, FloatArray]) -> dict[str, NDArray[np.bool_]]:
+    """Voxels of which energy-fluence spectra are scored: every structure, every medium.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        Media of the voxels.
+    inside : mapping of str to ndarray, shape of the scoring region
+        Fraction of each voxel inside each structure; a voxel belongs to a structure from one half on.
+
+    Returns
+    -------
+    dict of str to ndarray of bool
+        Structures by their names, media as ``medium:<name>``; what has no voxel is left out.
+    """
+    regions = {name: fraction >= 0.5 for name, fraction in inside.items()}
+    medium = phantom.medium[phantom.scoring]
+    regions |= {f"medium:{name}": medium == k for k, name in enumerate(phantom.media)}
+    return {name: mask for name, mask in regions.items() if mask.any()}
 
 
 def monte_carlo_dose(
