@@ -15,7 +15,7 @@ from mcsim.materials import Material, material_library
 from mcsim.seed_solids import Solid
 
 REQUIRED_KEYS = ("name", "source", "spectrum", "active", "outer", "mirror_symmetric", "solids")
-OPTIONAL_KEYS = ("aliases", "materials", "notes")
+OPTIONAL_KEYS = ("active_length", "aliases", "materials", "notes")
 # Keys of each shape beside name, material and shape: required, optional.
 SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cylinder": (("radius", "z"), ()),

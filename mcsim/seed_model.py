@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mcsim.file_entry import text
+from mcsim.file_entry import number, text
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.seed_emission import ActiveLayer
 from mcsim.kernels.solids import Solids
@@ -42,6 +42,8 @@ class SeedModel:
         The model is its own mirror image about its middle plane.
     source : str
         Publication of the geometry.
+    stated_active_length : float or None
+        Length of the line that stands for the activity in TG-43, cm, where the seed file gives one.
     """
 
     name: str
@@ -52,6 +54,7 @@ class SeedModel:
     spectrum: Spectrum
     mirror_symmetric: bool
     source: str
+    stated_active_length: float | None = None
 
     @property
     def media(self) -> tuple[str, ...]:
@@ -67,6 +70,20 @@ class SeedModel:
     def half_length(self) -> float:
         """Largest distance of the surface from the middle plane, along the axis, cm."""
         return max(max(-s.z_min, s.z_max) for s in self.solids if s.name == self.outer)
+
+    @property
+    def active_length(self) -> float:
+        """Length of the line that stands for the activity, cm: as stated, else the activity's extent along the axis.
+
+        Examples
+        --------
+        >>> load_seed_model("6711").active_length
+        0.3
+        """
+        if self.stated_active_length is not None:
+            return self.stated_active_length
+        rings = [zone for zone, _ in self.active_zones()]
+        return max(ring.z_max for ring in rings) - min(ring.z_min for ring in rings)
 
     def digest(self) -> str:
         """SHA-256 of everything that decides what the seed emits and how it attenuates."""
@@ -210,4 +227,9 @@ def load_seed_model(name_or_path: str | Path, spectrum: str | None = None) -> Se
         spectrum=lines,
         mirror_symmetric=mirror_symmetric,
         source=text(entry["source"], f"source of {name}"),
+        stated_active_length=(
+            number(entry["active_length"], f"active_length of {name}", "cm")
+            if "active_length" in entry
+            else None
+        ),
     )
