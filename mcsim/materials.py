@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from mcsim.cross_sections import element_table
 from mcsim.invalid_input import InvalidInput
@@ -28,6 +30,11 @@ class Material:
         Mass fraction of each element; brought to a sum of 1 on construction.
     source : str
         Publication of the composition.
+    kind : str
+        ``reference`` (air, water), ``tissue``, ``mineral`` (calcifications), ``ct_bin`` (a bin of CT numbers of a
+        published conversion), ``seed``, or ``own``: a user's.
+    note : str
+        What to keep in mind when using it; may be empty.
 
     Raises
     ------
@@ -44,6 +51,8 @@ class Material:
     density: float
     fractions: dict[str, float]
     source: str
+    kind: str = "own"
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not self.density > 0.0:
@@ -66,6 +75,40 @@ class Material:
         object.__setattr__(self, "fractions", {s: f / total for s, f in self.fractions.items()})
 
 
+def mixture(name: str, parts: Sequence[tuple[Material, float]], source: str, kind: str = "own") -> Material:
+    """A mixture of media by mass, of the density it has if their volumes add.
+
+        1/ρ = Σ w_i/ρ_i
+
+    Parameters
+    ----------
+    name : str
+        Name of the mixture.
+    parts : sequence of (Material, float)
+        Media and their shares by mass, which add up to 1.
+    source : str
+        Where the shares come from.
+    kind : str
+        See `Material`.
+
+    Returns
+    -------
+    Material
+
+    Examples
+    --------
+    >>> halves = mixture("half", [(material("water"), 0.5), (material("calcification"), 0.5)], "example")
+    >>> round(halves.density, 3)
+    1.505
+    """
+    fractions: dict[str, float] = {}
+    for part, share in parts:
+        for symbol, fraction in part.fractions.items():
+            fractions[symbol] = fractions.get(symbol, 0.0) + share * fraction
+    density = 1.0 / sum(share / part.density for part, share in parts)
+    return Material(name, density, fractions, source, kind)
+
+
 @lru_cache(maxsize=1)
 def material_library() -> dict[str, Material]:
     """All packaged media by name.
@@ -76,10 +119,20 @@ def material_library() -> dict[str, Material]:
     1.92
     """
     text = (files("mcsim.data") / "materials.json").read_text(encoding="utf-8")
-    return {
-        name: Material(name, entry["density"], entry["fractions"], entry["source"])
-        for name, entry in json.loads(text)["materials"].items()
-    }
+    library: dict[str, Material] = {}
+    for name, entry in json.loads(text)["materials"].items():
+        library[name] = _from_entry(name, entry, library)
+    return library
+
+
+def _from_entry(name: str, entry: Mapping[str, Any], known: Mapping[str, Material]) -> Material:
+    """One medium of the packaged file; the parts of a mixture stand before it."""
+    if "mixture" in entry:
+        parts = [(known[part], share) for part, share in entry["mixture"].items()]
+        return mixture(name, parts, entry["source"], entry["kind"])
+    return Material(
+        name, entry["density"], entry["fractions"], entry["source"], entry["kind"], entry.get("note", "")
+    )
 
 
 def material(name: str) -> Material:

@@ -11,7 +11,8 @@ from mcsim.hounsfield import DEFAULT_CURVE, media_from_hounsfield
 from mcsim.invalid_input import InvalidInput
 from validation.case import Case, Image, built_in
 from validation.studies.dose_grid import MARGIN, mean_over_cells, scoring_planes
-from validation.studies.patient_phantom import AIR_HU, on_grid, patient_phantom, prepare_image
+from validation.studies.media_assignment import on_grid
+from validation.studies.patient_phantom import AIR_HU, patient_phantom, prepare_image
 
 
 @pytest.fixture(scope="module")

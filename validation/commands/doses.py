@@ -24,6 +24,17 @@ from validation.commands.options import (
     stopping_rule,
     threads_of,
 )
+from validation.commands.tissue_options import (
+    CalcificationAbove,
+    ContourDensity,
+    ContourHu,
+    HounsfieldCurve,
+    MediumOf,
+    StreakOverride,
+    StreakRadius,
+    StreakReplacement,
+    tissues_of,
+)
 from validation.progress import Reporter
 
 
@@ -34,6 +45,14 @@ def simulate(
     media: Media = "patient",
     beyond: Beyond = "continue",
     beyond_distance: BeyondDistance = 10.0,
+    hounsfield_curve: HounsfieldCurve = "neck",
+    medium_of: MediumOf = None,
+    contour_density: ContourDensity = None,
+    contour_hu: ContourHu = None,
+    streak_override: StreakOverride = None,
+    streak_radius: StreakRadius = None,
+    streak_replacement: StreakReplacement = None,
+    calcification_above: CalcificationAbove = None,
     voxel: Voxel = 1.0,
     uncertainty: Uncertainty = None,
     histories: Histories = 0,
@@ -69,6 +88,16 @@ def simulate(
         voxel=voxel * CENTIMETRE_PER_MILLIMETRE,
         beyond=beyond,
         beyond_distance=beyond_distance,
+        tissues=tissues_of(
+            hounsfield_curve,
+            medium_of,
+            contour_density,
+            contour_hu,
+            streak_override,
+            streak_radius,
+            streak_replacement,
+            calcification_above,
+        ),
         run_seed=random_seed,
         threads=threads_of(threads),
         checkpoint_s=checkpoint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,9 @@ from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.dataset_file import put
 from validation.studies.dose_grid import BEYOND_DISTANCE, centres
 from validation.studies.dose_rate_constant import SimulatedDoseRateConstant, simulated_dose_rate_constant
-from validation.studies.patient_phantom import on_grid, patient_phantom, prepare_image
+from validation.studies.media_assignment import on_grid
+from validation.studies.media_settings import MediaSettings, media_settings
+from validation.studies.patient_phantom import patient_phantom, prepare_image
 
 FloatArray = NDArray[np.float64]
 
@@ -46,6 +48,8 @@ class MonteCarloOptions:
         What lies beyond the image: ``continue`` (its edge voxels go on), ``water`` or ``vacuum``.
     beyond_distance : float
         How far, cm from the nearest seed.
+    tissues : MediaSettings
+        CT curve, media by contour, streaks and calcification; counts for the media ``patient``.
     run_seed : int
         Random seed.
     threads : int
@@ -65,6 +69,7 @@ class MonteCarloOptions:
     voxel: float = 0.1
     beyond: str = "continue"
     beyond_distance: float = BEYOND_DISTANCE
+    tissues: MediaSettings = field(default_factory=MediaSettings)
     run_seed: int = 1
     threads: int = 1
     checkpoint_s: float = CHECKPOINT_S
@@ -97,7 +102,7 @@ def prepare_simulation(
         The case and the options do not fit together.
     """
     phantom, description = patient_phantom(
-        case, options.voxel, options.media, options.beyond, options.beyond_distance
+        case, options.voxel, options.media, options.beyond, options.beyond_distance, options.tissues
     )
     x, y, z = (centres(planes) for planes in phantom.scoring_planes)
     inside = {name: structure_fractions(case.structures[name], x, y, z) for name in case.structures}
@@ -213,7 +218,9 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
     for axis, values in zip("xyz", result.axes, strict=True):
         put(dataset, axis, (axis,), values, units="cm", description=f"voxel-centre {axis}")
     planes = tuple(_planes(values) for values in result.axes)
-    hu = on_grid(case, prepare_image(case).hu, (planes[0], planes[1], planes[2]))
+    record = result.settings.get("media_settings")
+    tissues = media_settings(record) if isinstance(record, dict) else MediaSettings()
+    hu = on_grid(case, prepare_image(case, tissues.streaks).hu, (planes[0], planes[1], planes[2]))
     volumes: tuple[tuple[str, NDArray[np.generic], str, str], ...] = (
         ("dose", result.dose(), "Gy", "dose to full decay, mean over the voxel's tissue part"),
         ("dose_std_dev", result.dose_std_dev(), "Gy", "type A standard uncertainty"),
