@@ -1,4 +1,4 @@
-"""Cross sections, form factors and K fluorescence of the elements, 1-40 keV, from the packaged table."""
+"""Cross sections, form factors and fluorescence of the elements, 1-40 keV, from the packaged table."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ FloatArray = NDArray[np.float64]
 
 ENERGY_MIN_KEV = 1.0
 ENERGY_MAX_KEV = 40.0
+VACANCIES = ("vacancies_k", "vacancies_l1", "vacancies_l2", "vacancies_l3")
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,18 @@ class ElementTable:
         Absorption edges inside the table, keV.
     photoelectric, incoherent, coherent : ndarray, shape (n,)
         Mass attenuation coefficients, cm²/g.
-    k_share : ndarray, shape (n,)
-        Share of photoelectric absorptions that leave a K vacancy.
+    vacancies_k, vacancies_l1, vacancies_l2, vacancies_l3 : ndarray, shape (n,)
+        Vacancies in a shell per photoelectric absorption, those that the cascade makes included.
     momentum_transfer : ndarray, shape (m,)
         x = sin(θ/2)/λ, 1/Å.
     form_factor, incoherent_scattering_function : ndarray, shape (m,)
         F(x) and S(x).
-    k_line_energy, k_line_rate : ndarray, shape (j,)
-        K fluorescence lines, keV, and their shares, summing to 1.
-    k_edge, k_yield : float
-        K edge, keV, and K fluorescence yield.
+    line_shell : ndarray of int, shape (j,)
+        Shell of each fluorescence line: 0 K, 1 L1, 2 L2, 3 L3.
+    line_energy, line_yield : ndarray, shape (j,)
+        Energies of the lines above 1 keV, keV, and photons per vacancy of the shell.
+    shell_edge, shell_yield : ndarray, shape (4,)
+        Edges, keV, and fluorescence yields of K, L1, L2, L3; 0 where the element has none.
     """
 
     symbol: str
@@ -57,14 +60,18 @@ class ElementTable:
     photoelectric: FloatArray
     incoherent: FloatArray
     coherent: FloatArray
-    k_share: FloatArray
+    vacancies_k: FloatArray
+    vacancies_l1: FloatArray
+    vacancies_l2: FloatArray
+    vacancies_l3: FloatArray
     momentum_transfer: FloatArray
     form_factor: FloatArray
     incoherent_scattering_function: FloatArray
-    k_line_energy: FloatArray
-    k_line_rate: FloatArray
-    k_edge: float
-    k_yield: float
+    line_shell: NDArray[np.int32]
+    line_energy: FloatArray
+    line_yield: FloatArray
+    shell_edge: FloatArray
+    shell_yield: FloatArray
 
     def interpolate(self, quantity: str, energy: FloatArray, side_of: FloatArray | None = None) -> FloatArray:
         """Log-log interpolation of a tabulated quantity, never across an absorption edge.
@@ -72,7 +79,7 @@ class ElementTable:
         Parameters
         ----------
         quantity : str
-            ``photoelectric``, ``incoherent``, ``coherent`` or ``k_share``.
+            ``photoelectric``, ``incoherent``, ``coherent`` or one of the ``vacancies``.
         energy : ndarray, shape (k,)
             Photon energies, keV.
         side_of : ndarray, shape (k,), optional
@@ -116,11 +123,12 @@ def _log_log(x: FloatArray, nodes: FloatArray, values: FloatArray) -> FloatArray
 @lru_cache(maxsize=1)
 def _all_elements() -> tuple[dict[str, ElementTable], str]:
     resource = files("mcsim.data") / "cross_sections.h5"
-    with as_file(resource) as path, hdf5_file.open_checked(path, "seedmc-cross-sections", 1) as file:
+    with as_file(resource) as path, hdf5_file.open_checked(path, "seedmc-cross-sections", 2) as file:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         symbols = file["symbol"].asstr()[()]
         numbers, weights = file["atomic_number"][()], file["atomic_weight"][()]
-        columns = {name: file[name][()].astype(np.float64) for name in file if "offsets" in file[name].attrs}
+        columns = {name: file[name][()] for name in file if "offsets" in file[name].attrs}
+        columns = {n: v.astype(np.float64) if v.dtype.kind == "f" else v for n, v in columns.items()}
         offsets = {name: file[name].attrs["offsets"] for name in columns}
         tables: dict[str, ElementTable] = {}
         for k, symbol in enumerate(symbols):
@@ -129,14 +137,11 @@ def _all_elements() -> tuple[dict[str, ElementTable], str]:
                 for name, values in columns.items()
                 if name != "momentum_transfer"
             }
-            k_edge, k_yield = part.pop("k_shell")
             tables[symbol] = ElementTable(
                 symbol=symbol,
                 atomic_number=int(numbers[k]),
                 atomic_weight=float(weights[k]),
                 momentum_transfer=columns["momentum_transfer"],
-                k_edge=float(k_edge),
-                k_yield=float(k_yield),
                 **part,
             )
     return tables, digest
@@ -161,8 +166,8 @@ def element_table(symbol: str) -> ElementTable:
 
     Examples
     --------
-    >>> element_table("Ag").k_edge
-    25.514
+    >>> element_table("Ag").shell_edge.tolist()  # K, L1, L2, L3
+    [25.514, 3.8058, 3.5237, 3.3511]
     """
     tables, _ = _all_elements()
     if symbol not in tables:

@@ -4,9 +4,14 @@ Mass coefficients are sums over elements by mass fraction. µ_en/ρ comes from t
 
     µ_en = [σ_ph (E − Σ_l p_l E_l) + σ_inc T̄] / E,
 
-with p_l the probability of fluorescence line l per absorption (lines above the cut-off only: what is left out here is
-transported) and T̄ the mean energy transferred in incoherent scattering, by quadrature over Klein-Nishina × S(x).
-Radiative losses of electrons are below 1e-4 at these energies and neglected.
+with p_l the mean number of photons of the K or L line l per absorption, vacancies × yield (lines above the cut-off of
+elements whose fluorescence is on: what is left out here is transported, all else stays) and T̄ the mean energy
+transferred in incoherent scattering, by quadrature over Klein-Nishina × S(x). Radiative losses of electrons are below
+1e-4 at these energies and neglected.
+
+The choices of `PhysicsSettings`: without coherent scattering its cross section is zero in the total and in the
+sampling. With free electrons the incoherent cross section is Klein-Nishina's for each of the Z electrons of an atom
+and S = 1; the sampler and T̄ follow.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsim.cross_sections import ENERGY_MAX_KEV, ENERGY_MIN_KEV, element_table
+from mcsim.cross_sections import ENERGY_MAX_KEV, ENERGY_MIN_KEV, VACANCIES, element_table
 from mcsim.kernels.tables import ELECTRON_MASS_KEV, HC_KEV_ANGSTROM, MediumTables
 from mcsim.materials import Material
 from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
@@ -24,6 +29,8 @@ from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 FloatArray = NDArray[np.float64]
 
 BINS_PER_KEV = 100
+AVOGADRO = 6.02214076e23
+ELECTRON_RADIUS = 2.8179403205e-13  # cm, CODATA 2022
 MOMENTUM_TRANSFER_MAX = 3.3  # 1/Angstrom; 40 keV back-scattering has 3.23
 MOMENTUM_TRANSFER_NODES = 513
 
@@ -72,6 +79,11 @@ def build_medium_tables(
             for name in ("incoherent", "coherent", "photoelectric")
         )
         coherent_integral[m], incoherent_function[m] = _form_factors(material, nodes)
+        if physics.coherent == "off":
+            coh = np.zeros_like(coh)
+        if physics.incoherent == "free_electrons":
+            inc = electrons_per_gram(material) * klein_nishina(np.array([low, high]))
+            incoherent_function[m] = 1.0
         escape = np.array([at_low @ energies, at_high @ energies])
         transfer = _mean_transfer_fraction(incoherent_function[m], np.array([low, high]))
         en = photo * (1.0 - escape / np.array([low, high])) + inc * transfer
@@ -136,6 +148,57 @@ def mass_energy_absorption(
     return np.asarray(tables.energy_absorption[index, 0, 0] + above * tables.energy_absorption[index, 0, 1])
 
 
+def klein_nishina(energy_kev: FloatArray) -> FloatArray:
+    """Cross section of a free electron at rest for incoherent scattering.
+
+    Parameters
+    ----------
+    energy_kev : ndarray
+        Photon energies, keV.
+
+    Returns
+    -------
+    ndarray
+        cm² per electron (Klein and Nishina 1929, doi:10.1007/BF01366453).
+
+    Examples
+    --------
+    >>> round(float(klein_nishina(np.array([27.4723]))[0]) * 1e24, 6)  # barn
+    0.602501
+    """
+    k = np.asarray(energy_kev, dtype=np.float64) / ELECTRON_MASS_KEV
+    log = np.log1p(2.0 * k)
+    first = (1.0 + k) / k**2 * (2.0 * (1.0 + k) / (1.0 + 2.0 * k) - log / k)
+    return np.asarray(
+        2.0 * np.pi * ELECTRON_RADIUS**2 * (first + log / (2.0 * k) - (1.0 + 3.0 * k) / (1.0 + 2.0 * k) ** 2)
+    )
+
+
+def electrons_per_gram(material: Material) -> float:
+    """Electrons in a gram of a medium, N_A Σ w Z/A.
+
+    Parameters
+    ----------
+    material : Material
+        The medium.
+
+    Returns
+    -------
+    float
+        1/g.
+
+    Examples
+    --------
+    >>> from mcsim.materials import material
+    >>> f"{electrons_per_gram(material('water')):.3e}"
+    '3.343e+23'
+    """
+    return AVOGADRO * sum(
+        fraction * element_table(symbol).atomic_number / element_table(symbol).atomic_weight
+        for symbol, fraction in material.fractions.items()
+    )
+
+
 def _mass_coefficient(
     material: Material, quantity: str, energy: FloatArray, side_of: FloatArray
 ) -> FloatArray:
@@ -150,33 +213,38 @@ def _mass_coefficient(
 def _fluorescence_lines(
     material: Material, low: FloatArray, high: FloatArray, centre: FloatArray, physics: PhysicsSettings
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Line energies and the probability of each per absorption at both ends of every bin, (bins, lines)."""
+    """Line energies and the mean number of each per absorption at both ends of every bin, (bins, lines).
+
+    The most frequent line comes first, so that the sampler finds most photons at once.
+    """
     energies: list[float] = []
-    columns: list[tuple[FloatArray, ...]] = []
-    photo = [_mass_coefficient(material, "photoelectric", side, centre) for side in (low, high)]
+    columns: list[FloatArray] = []
+    sides = (low, high)
+    photo = [_mass_coefficient(material, "photoelectric", side, centre) for side in sides]
     for symbol, fraction in material.fractions.items():
-        if not physics.follows_fluorescence_of(symbol):
-            continue
         element = element_table(symbol)
-        for energy, rate in zip(element.k_line_energy, element.k_line_rate, strict=True):
-            if energy < physics.cut_off_kev or rate == 0.0:
-                continue
-            energies.append(float(energy))
-            columns.append(
-                tuple(
-                    fraction
-                    * element.interpolate("photoelectric", side, centre)
-                    / whole
-                    * element.interpolate("k_share", side, centre)
-                    * element.k_yield
-                    * rate
-                    for side, whole in zip((low, high), photo, strict=True)
-                )
+        followed = np.flatnonzero(element.line_energy >= physics.cut_off_kev)
+        if not (len(followed) and physics.follows_fluorescence_of(symbol)):
+            continue
+        share = [
+            fraction * element.interpolate("photoelectric", side, centre) / whole
+            for side, whole in zip(sides, photo, strict=True)
+        ]
+        for shell in np.unique(element.line_shell[followed]):
+            vacancies = np.array(
+                [
+                    part * element.interpolate(VACANCIES[shell], side, centre)
+                    for part, side in zip(share, sides, strict=True)
+                ]
             )
+            for line in followed[element.line_shell[followed] == shell]:
+                energies.append(float(element.line_energy[line]))
+                columns.append(vacancies * element.line_yield[line])
     if not energies:
         return np.zeros(0), np.zeros((len(low), 0)), np.zeros((len(low), 0))
-    at_low, at_high = (np.stack([column[k] for column in columns], axis=1) for k in (0, 1))
-    return np.array(energies), at_low, at_high
+    numbers = np.stack(columns, axis=2)
+    order = np.argsort(-numbers.sum(axis=(0, 1)), kind="stable")
+    return np.array(energies)[order], numbers[0][:, order], numbers[1][:, order]
 
 
 def _form_factors(material: Material, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -8,9 +8,7 @@ Sources, as distributed with xraylib (Schoonjans et al. 2011, doi:10.1016/j.sab.
 * photoelectric, incoherent and coherent cross sections: ``CS_Photo``, ``CS_Compt``, ``CS_Rayl``, which agree with
   XCOM (doi:10.18434/T48G6X) to 0.03 %. ``CS_Energy`` and the Kissel totals are not used: they are wrong for
   light elements in this range.
-* fluorescence: edge energies, K-shell yields, line energies and relative line rates (EADL and Elam et al. 2002).
-* K-shell share of photoelectric absorption above the edge: ratio of Kissel's partial and total cross sections
-  from argon on; ``1 - 1/jump`` for lighter elements, where xraylib's Kissel totals collapse.
+* fluorescence of the K and L shells: see ``build_fluorescence``.
 * form factors and incoherent scattering functions: Hubbell et al. 1975 (doi:10.1063/1.555523).
 """
 
@@ -23,15 +21,15 @@ import numpy as np
 import xraylib
 
 from mcsim import hdf5_file
+from mcsim.data import build_fluorescence
 
 ENERGY_RANGE = (1.0, 40.0)  # keV
 ELEMENTS = range(1, 84)
 POINTS_PER_ELEMENT = 260
 MOMENTUM_TRANSFER_MAX = 3.4  # 1/Angstrom; back-scattering of 40 keV has 3.23
 MOMENTUM_TRANSFER_POINTS = 400
-K_LINES = ("KL2", "KL3", "KM2", "KM3", "KM4", "KM5", "KN2", "KN3", "KO2", "KO3")
-FIRST_ELEMENT_WITH_KISSEL = 18  # argon
 SHELLS = ("K", "L1", "L2", "L3", "M1", "M2", "M3", "M4", "M5")
+VACANCIES = ("vacancies_k", "vacancies_l1", "vacancies_l2", "vacancies_l3")
 
 
 def edges_within(Z: int) -> list[float]:
@@ -67,15 +65,8 @@ def incoherent_scattering_function(Z: int, x: float) -> float:
     return float(xraylib.SF_Compt(Z, first)) * (x / first) ** 2
 
 
-def k_share(Z: int, energy: float) -> float:
-    """Share of photoelectric absorptions above the K edge that leave a K vacancy."""
-    if Z < FIRST_ELEMENT_WITH_KISSEL:
-        return float(1.0 - 1.0 / xraylib.JumpFactor(Z, xraylib.K_SHELL))
-    return float(xraylib.CS_Photo_Partial(Z, xraylib.K_SHELL, energy) / xraylib.CS_Photo_Total(Z, energy))
-
-
 def element_table(Z: int) -> dict[str, np.ndarray]:
-    """Cross sections, form factors and K fluorescence of one element."""
+    """Cross sections, form factors and fluorescence of one element."""
     energy = energy_grid(Z)
     x = MOMENTUM_TRANSFER_MAX * np.linspace(0.0, 1.0, MOMENTUM_TRANSFER_POINTS) ** 2
     table = {
@@ -88,27 +79,20 @@ def element_table(Z: int) -> dict[str, np.ndarray]:
         "form_factor": np.array([xraylib.FF_Rayl(Z, q) for q in x]),
         "incoherent_scattering_function": np.array([incoherent_scattering_function(Z, q) for q in x]),
     }
-    lines, rates = [], []
-    try:
-        k_edge = xraylib.EdgeEnergy(Z, xraylib.K_SHELL)
-        yield_k = xraylib.FluorYield(Z, xraylib.K_SHELL)
-        table["k_share"] = np.array([k_share(Z, e) if e > k_edge else 0.0 for e in energy])
-    except ValueError:
-        k_edge, yield_k = 0.0, 0.0
-        table["k_share"] = np.zeros_like(energy)
-    if yield_k > 0.0:
-        for name in K_LINES:
-            line = getattr(xraylib, f"{name}_LINE")
-            try:
-                rate, energy_of_line = xraylib.RadRate(Z, line), xraylib.LineEnergy(Z, line)
-            except ValueError:
-                continue
-            lines.append(energy_of_line)
-            rates.append(rate)
-    table["k_line_energy"] = np.array(lines)
-    table["k_line_rate"] = np.array(rates) / sum(rates) if rates else np.zeros(0)
-    table["k_shell"] = np.array([k_edge, yield_k if rates else 0.0])
+    for name, numbers in zip(VACANCIES, build_fluorescence.vacancies(Z, energy), strict=True):
+        table[name] = numbers
+    table["line_shell"], table["line_energy"], table["line_yield"] = build_fluorescence.lines(Z)
+    table["shell_edge"], table["shell_yield"] = build_fluorescence.shell_constants(Z)
+    photons = photons_per_absorption(table)
+    if not photons.max() < 1.0:
+        raise ValueError(f"element {Z} emits {photons.max():.3f} photons per absorption, expected below 1")
     return table
+
+
+def photons_per_absorption(table: dict[str, np.ndarray]) -> np.ndarray:
+    """Mean number of fluorescence photons per absorption; the sampler makes one at most, so it must stay below 1."""
+    vacancies = np.array([table[name] for name in VACANCIES])
+    return np.asarray(table["line_yield"] @ vacancies[table["line_shell"]])
 
 
 DESCRIPTIONS = {
@@ -120,10 +104,15 @@ DESCRIPTIONS = {
     "momentum_transfer": ("1/Angstrom", "x = sin(theta/2)/lambda"),
     "form_factor": ("1", "atomic form factor F(x)"),
     "incoherent_scattering_function": ("1", "incoherent scattering function S(x)"),
-    "k_line_energy": ("keV", "K fluorescence line energies"),
-    "k_line_rate": ("1", "K line intensities, summing to 1"),
-    "k_share": ("1", "K-shell share of photoelectric absorption, 0 below the K edge"),
-    "k_shell": ("keV, 1", "K edge, K fluorescence yield"),
+    "vacancies_k": ("1", "vacancies in the K shell per photoelectric absorption"),
+    "vacancies_l1": ("1", "the same in L1, those that the decay of K vacancies makes included"),
+    "vacancies_l2": ("1", "the same in L2, those that the decay of K and L1 vacancies makes included"),
+    "vacancies_l3": ("1", "the same in L3, those that the decay of K, L1 and L2 vacancies makes included"),
+    "line_shell": ("1", "shell of each fluorescence line: 0 K, 1 L1, 2 L2, 3 L3"),
+    "line_energy": ("keV", "fluorescence line energies above 1 keV"),
+    "line_yield": ("1", "photons of the line per vacancy of its shell: fluorescence yield times line rate"),
+    "shell_edge": ("keV", "K, L1, L2, L3 edge; 0 where the element has no such shell"),
+    "shell_yield": ("1", "K, L1, L2, L3 fluorescence yield"),
 }
 
 
@@ -135,7 +124,7 @@ def write(path: Path) -> None:
         "build_script": "mcsim/data/build_cross_sections.py",
     }
     tables = [element_table(Z) for Z in ELEMENTS]
-    with hdf5_file.create(path, "seedmc-cross-sections", "1.0", attributes) as file:
+    with hdf5_file.create(path, "seedmc-cross-sections", "2.0", attributes) as file:
         for name, values, units, description in (
             ("symbol", [xraylib.AtomicNumberToSymbol(Z) for Z in ELEMENTS], "1", "chemical symbol"),
             ("atomic_number", np.array(ELEMENTS, dtype=np.int32), "1", "atomic number Z"),
@@ -147,7 +136,8 @@ def write(path: Path) -> None:
             if name == "momentum_transfer":  # the same for all elements
                 parts = parts[:1]
             # Single precision holds seven digits of data that agree with XCOM to 3e-4.
-            dtype = np.float64 if name in ("energy", "edges", "k_line_energy", "k_shell") else np.float32
+            single = name not in ("energy", "edges", "line_energy", "shell_edge")
+            dtype = np.int32 if name == "line_shell" else np.float32 if single else np.float64
             data = hdf5_file.add_dataset(
                 file,
                 name,

@@ -72,8 +72,8 @@ def test_fluorescence_of_light_elements_is_left_out_of_energy_absorption() -> No
 @pytest.mark.parametrize(("symbol", "edge"), [("Ag", 25.514), ("I", 33.1694), ("Ti", 4.9664), ("Ca", 4.0381)])
 def test_interpolation_never_crosses_an_edge(symbol: str, edge: float) -> None:
     element = element_table(symbol)
-    assert element.k_edge == pytest.approx(edge, abs=0.002)  # NIST and Elam differ by 1 eV
-    edge = element.k_edge
+    assert element.shell_edge[0] == pytest.approx(edge, abs=0.002)  # NIST and Elam differ by 1 eV
+    edge = element.shell_edge[0]
     below, at, above = (
         element.interpolate("photoelectric", np.array([e]))[0] for e in (edge - 1e-6, edge, edge + 1e-6)
     )
@@ -82,14 +82,14 @@ def test_interpolation_never_crosses_an_edge(symbol: str, edge: float) -> None:
     # up to the edge the branch follows the power law of the photo effect, about E^-2.7
     near = element.interpolate("photoelectric", np.array([0.99 * edge]))[0]
     assert np.log(near / below) / np.log(1 / 0.99) == pytest.approx(2.7, abs=0.25)
-    share = element.interpolate("k_share", np.array([edge - 1e-6, edge + 1e-6]))
+    share = element.interpolate("vacancies_k", np.array([edge - 1e-6, edge + 1e-6]))
     assert share[0] == 0.0
     assert 0.7 < share[1] < 0.95
 
 
 def test_a_bin_lies_on_one_side_of_an_edge() -> None:
     tables = build_medium_tables([material("silver")])
-    k = int((element_table("Ag").k_edge - 1.0) * 100)
+    k = int((element_table("Ag").shell_edge[0] - 1.0) * 100)
     total = tables.total[:, 0, 0]
     jumps = np.flatnonzero(total[1:] / total[:-1] > 1.05) + 1
     assert jumps[-1] in (k, k + 1)
