@@ -24,7 +24,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("files")
     case = built_in("neck")
     monte_carlo_dose(
-        case, MonteCarloOptions(voxel=VOXEL), StoppingRule(batches=(0, 2)), folder / "monte_carlo.h5"
+        case,
+        MonteCarloOptions(voxel=VOXEL, spectra=True, per_seed=True, analogue=True),
+        StoppingRule(batches=(0, 2)),
+        folder / "monte_carlo.h5",
     )
     write_tg43_dose(folder / "tg43_dose.h5", tg43_dose(case, VOXEL))
     seed = load_phase_space(load_seed_model("6711"), histories=100_000)
