@@ -20,7 +20,7 @@ KBETA_SHARE_OF_EDGE = 0.965
 
 
 def line_origins(model: SeedModel, line_energy: FloatArray) -> list[str]:
-    """What each line is: the radionuclide for an emitted line, else the element and shell, such as ``Ag Kα``.
+    """What each line is: the radionuclide for an emitted line, else the element and series, such as ``Ag Kα``.
 
     Parameters
     ----------
@@ -36,16 +36,16 @@ def line_origins(model: SeedModel, line_energy: FloatArray) -> list[str]:
     Examples
     --------
     >>> from mcsim.seed_model import load_seed_model
-    >>> line_origins(load_seed_model("6711"), np.array([27.4723, element_table("Ag").k_line_energy.max()]))
+    >>> line_origins(load_seed_model("6711"), np.array([27.4723, element_table("Ag").line_energy.max()]))
     ['I-125', 'Ag Kβ']
     """
     known: dict[float, str] = {}
     for medium in model.materials:
         for symbol in medium.fractions:
             element = element_table(symbol)
-            for energy in element.k_line_energy:
-                series = "Kβ" if energy > KBETA_SHARE_OF_EDGE * element.k_edge else "Kα"
-                known[float(energy)] = f"{symbol} {series}"
+            for energy, shell in zip(element.line_energy, element.line_shell, strict=True):
+                beyond_alpha = energy > KBETA_SHARE_OF_EDGE * element.shell_edge[0]
+                known[float(energy)] = f"{symbol} " + ("L" if shell > 0 else "Kβ" if beyond_alpha else "Kα")
     known.update(dict.fromkeys(model.spectrum.energy_kev, model.spectrum.radionuclide))
     return [known[float(energy)] for energy in line_energy]
 
@@ -71,8 +71,8 @@ def fluorescence_groups(model: SeedModel, line_energy: FloatArray) -> tuple[list
     --------
     >>> from mcsim.seed_model import load_seed_model
     >>> seed = load_seed_model("6711")
-    >>> fluorescence_groups(seed, element_table("Ag").k_line_energy)[0]
-    ['Ag Kβ', 'Ag Kα']
+    >>> fluorescence_groups(seed, element_table("Ag").line_energy)[0]
+    ['Ag Kβ', 'Ag Kα', 'Ag L']
     """
     origins = line_origins(model, line_energy)
     names = list(dict.fromkeys(o for o in reversed(origins) if o != model.spectrum.radionuclide))

@@ -161,7 +161,8 @@ def cell_factors(model: SeedModel, cells: ScoringCells, active_length: float) ->
     weights, volumes = bin_weights(theta, model.mirror_symmetric), cells.shell_volumes()
     edges = cells.polar_edges
     bins = np.stack([edges[:-1], edges[1:]], axis=1)
-    means, at_radius, outside = (np.empty(volumes.shape) for _ in range(3))
+    means, at_radius = np.empty(volumes.shape), np.empty(volumes.shape)
+    outside = np.empty(volumes.shape, dtype=bool)
     for k, shell in enumerate(cells.shells):
         r, angle, weight = _shell_nodes(shell, bins)
         means[k] = (geometry_function(r, angle, active_length) * weight).sum(axis=(1, 2)) / weight.sum(
@@ -174,7 +175,7 @@ def cell_factors(model: SeedModel, cells: ScoringCells, active_length: float) ->
         outside[k] = ~_touches(model, *_shell_samples(shell, bins))
     cell_volume = volumes @ weights.T
     mean = ((means * volumes) @ weights.T) / cell_volume
-    point = geometry_function(RADII[:, None], np.deg2rad(theta), active_length)
+    point = np.asarray(geometry_function(RADII[:, None], np.deg2rad(theta), active_length))
     clear = (outside @ weights.T) == weights.sum(axis=1)
     reference = float(geometry_function(1.0, np.pi / 2.0, active_length))
     return CellFactors(
@@ -182,9 +183,9 @@ def cell_factors(model: SeedModel, cells: ScoringCells, active_length: float) ->
         weights=weights,
         volumes=volumes,
         at_points=np.where(clear, point / mean, np.nan),
-        at_radius=np.where(outside.all(axis=1)[:, None], at_radius, np.nan),
+        at_radius=np.where(outside.min(axis=1, keepdims=True), at_radius, np.nan),
         at_ring_points=_ring_factors(model, cells, active_length),
-        geometry=np.asarray(point / reference),
+        geometry=point / reference,
     )
 
 
@@ -205,7 +206,7 @@ def _ring_factors(model: SeedModel, cells: ScoringCells, active_length: float) -
             ).sum() / weight.sum()
             point = geometry_function(np.hypot(*middle), np.arctan2(*middle), active_length)
             at = np.meshgrid(middle[0] + half[0] * share, middle[1] + half[1] * share, indexing="ij")
-            touches = bool(_touches(model, at[0][None], at[1][None])[0])
+            touches = bool(_touches(model, at[0][None], at[1][None]).any())
             factors[i, j] = np.nan if touches else float(point) / mean
     return factors
 
@@ -234,4 +235,4 @@ def _touches(model: SeedModel, rho: FloatArray, z: FloatArray) -> NDArray[np.boo
     for solid in model.solids:
         if solid.name == model.outer:
             inside |= (solid.z_min <= z) & (z <= solid.z_max) & (rho**2 <= solid.radius_squared(z))
-    return np.atleast_1d(inside.any(axis=(1, 2)))
+    return np.asarray(inside.any(axis=(1, 2)))
