@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -202,6 +203,46 @@ def load_source(name: str) -> SourceData:
     )
 
 
+def read_source(path: str | Path) -> SourceData:
+    """Return the source described by a seed data file outside the package, such as a Monte Carlo derived table.
+
+    Parameters
+    ----------
+    path : path
+        JSON file with the keys of the packaged files; others (uncertainties, settings) are left alone.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such file, it is not JSON, a key is missing, or a table does not pass the checks of
+        `SourceData`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> text = resources.files("tg43").joinpath("data/oncoseed_6711.json").read_text(encoding="utf-8")
+    >>> path = Path(tempfile.mkdtemp()) / "my_seed.json"
+    >>> _ = path.write_text(text.replace("0.965", "0.93"), encoding="utf-8")
+    >>> read_source(path).dose_rate_constant
+    0.93
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidInput(f"source data is {str(path)!r}, expected an existing file. Correct the path.")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as problem:
+        raise InvalidInput(
+            f"source data {path} is not JSON ({problem}), expected a seed data file. Use another file."
+        ) from None
+    if not isinstance(document, dict):
+        raise InvalidInput(
+            f"source data {path} is a {type(document).__name__}, expected a JSON object with the keys of a seed "
+            "data file. Use another file."
+        )
+    return source_from_document(document)
+
+
 def source_from_document(document: Mapping[str, Any]) -> SourceData:
     """Return the source described by the content of a seed data file.
 
@@ -252,6 +293,11 @@ def source_from_document(document: Mapping[str, Any]) -> SourceData:
             f"{missing} of source {document.get('name', 'without name')!r} is absent, expected in every seed "
             "data file (the formalism needs it). Add it to the file."
         ) from missing
+    except TypeError as problem:
+        raise InvalidInput(
+            f"source {document.get('name', 'without name')!r} holds a value of another kind than the formalism "
+            f"needs ({problem}), expected objects, lists and numbers as in the packaged data files. Correct the file."
+        ) from None
 
 
 @cache

@@ -11,7 +11,7 @@ import typer
 
 from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
-from validation.commands import cases, doses, judgement, whole_job
+from validation.commands import cases, characterise, doses, judgement, whole_job
 
 app = typer.Typer(
     name="seedmc",
@@ -28,6 +28,7 @@ for command in (
     doses.simulate,
     doses.merge,
     doses.tg43,
+    characterise.characterise,
     judgement.compare,
     judgement.report,
     whole_job.run,

@@ -72,6 +72,10 @@ class Reporter:
         )
         self._show("Monte Carlo", progress.elapsed_s / total if total else 1.0, facts, False)
 
+    def step(self, what: str, share: float, facts: str) -> None:
+        """Share done of a piece of work, and what is known so far."""
+        self._show(what, share, facts, share >= 1.0)
+
     def _show(self, what: str, share: float, facts: str, last: bool) -> None:
         if self._bar:
             if self._task is None:

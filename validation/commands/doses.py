@@ -24,17 +24,6 @@ from validation.commands.options import (
     stopping_rule,
     threads_of,
 )
-from validation.commands.tissue_options import (
-    CalcificationAbove,
-    ContourDensity,
-    ContourHu,
-    HounsfieldCurve,
-    MediumOf,
-    StreakOverride,
-    StreakRadius,
-    StreakReplacement,
-    tissues_of,
-)
 from validation.progress import Reporter
 
 
@@ -45,14 +34,6 @@ def simulate(
     media: Media = "patient",
     beyond: Beyond = "continue",
     beyond_distance: BeyondDistance = 10.0,
-    hounsfield_curve: HounsfieldCurve = "neck",
-    medium_of: MediumOf = None,
-    contour_density: ContourDensity = None,
-    contour_hu: ContourHu = None,
-    streak_override: StreakOverride = None,
-    streak_radius: StreakRadius = None,
-    streak_replacement: StreakReplacement = None,
-    calcification_above: CalcificationAbove = None,
     voxel: Voxel = 1.0,
     uncertainty: Uncertainty = None,
     histories: Histories = 0,
@@ -88,16 +69,6 @@ def simulate(
         voxel=voxel * CENTIMETRE_PER_MILLIMETRE,
         beyond=beyond,
         beyond_distance=beyond_distance,
-        tissues=tissues_of(
-            hounsfield_curve,
-            medium_of,
-            contour_density,
-            contour_hu,
-            streak_override,
-            streak_radius,
-            streak_replacement,
-            calcification_above,
-        ),
         run_seed=random_seed,
         threads=threads_of(threads),
         checkpoint_s=checkpoint,
@@ -134,13 +105,22 @@ def tg43(
     case: Annotated[Path, typer.Argument(help="case file")],
     out: Annotated[Path, typer.Option(help="dose file to write")],
     voxel: Voxel = 1.0,
+    source_data: Annotated[
+        Path | None,
+        typer.Option(
+            help="TG-43 table to use instead of the consensus data, such as the tg43.json of characterise"
+        ),
+    ] = None,
 ) -> None:
     """TG-43 dose of a case.
 
     Example: seedmc tg43 case.h5 --out tg43.h5
     """
+    from tg43 import read_source
     from validation.case import Case
     from validation.studies.tg43_dose import tg43_dose, write_tg43_dose
 
-    write_tg43_dose(out, tg43_dose(Case.read(case), voxel * CENTIMETRE_PER_MILLIMETRE))
-    typer.echo(f"TG-43 -> {out}")
+    source = None if source_data is None else read_source(source_data)
+    dose = tg43_dose(Case.read(case), voxel * CENTIMETRE_PER_MILLIMETRE, source)
+    write_tg43_dose(out, dose)
+    typer.echo(f"TG-43 with {dose.attrs['source']} -> {out}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from tg43 import dose_per_dose_rate, load_source, voxel_mean_dose_rate
+from tg43 import SourceData, dose_per_dose_rate, load_source, voxel_mean_dose_rate
 from validation.case import Case
 from validation.studies.dataset_file import put, read_dataset, write_dataset
 from validation.studies.dose_grid import centres, scoring_planes
@@ -15,7 +15,7 @@ from validation.studies.dose_grid import centres, scoring_planes
 FILETYPE, FORMAT_VERSION = "seedmc-tg43-dose", "1.0"
 
 
-def tg43_dose(case: Case, voxel: float) -> xr.Dataset:
+def tg43_dose(case: Case, voxel: float, source: SourceData | None = None) -> xr.Dataset:
     """TG-43 dose to full decay of a case, averaged over each voxel's tissue part.
 
     Parameters
@@ -24,6 +24,8 @@ def tg43_dose(case: Case, voxel: float) -> xr.Dataset:
         Seeds and grid.
     voxel : float
         Edge of the voxels, cm.
+    source : SourceData, optional
+        TG-43 data of the seeds; the packaged consensus data of the implant's seed model by default.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def tg43_dose(case: Case, voxel: float) -> xr.Dataset:
     """
     x, y, z = (centres(planes) for planes in scoring_planes(case, voxel))
     implant = case.implant
-    source = load_source(implant.model)
+    source = source or load_source(implant.model)
     rate = voxel_mean_dose_rate(x, y, z, implant.positions, implant.axes, implant.air_kerma_strengths, source)
     dataset = xr.Dataset()
     for axis, values in zip("xyz", (x, y, z), strict=True):
@@ -52,6 +54,7 @@ def tg43_dose(case: Case, voxel: float) -> xr.Dataset:
     )  # fmt: skip
     dataset.attrs.update(
         source=source.name,
+        source_reference=source.reference,
         dose_rate_constant=source.dose_rate_constant,
         case_digest=case.digest(),
         settings=json.dumps(

@@ -1,0 +1,113 @@
+"""A seed from first principles: its TG-43 parameters, strength, spectrum, and a drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from validation.commands.options import Quiet, RandomSeed, Threads, threads_of
+from validation.progress import Reporter
+
+
+def characterise(
+    seed: Annotated[str, typer.Argument(help="seed file, or name of a packaged seed")],
+    out: Annotated[Path | None, typer.Option(help="folder to write to; need not exist")] = None,
+    histories: Annotated[
+        int, typer.Option(help="photons to emit (at most, with --uncertainty)")
+    ] = 30_000_000,
+    uncertainty: Annotated[
+        float,
+        typer.Option(help="stop at this type A uncertainty of the dose-rate constant, %; 0: all histories"),
+    ] = 0.0,
+    spectrum: Annotated[str, typer.Option(help="photon spectrum instead of the seed's own")] = "",
+    active_length: Annotated[
+        float, typer.Option(help="length of the line source of g_L and F, mm; 0: the seed file's")
+    ] = 0.0,
+    check_only: Annotated[
+        bool, typer.Option("--check-only", help="check and draw the seed, simulate nothing")
+    ] = False,
+    threads: Threads = 0,
+    random_seed: RandomSeed = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Check and draw a seed, and compute its TG-43 parameters by Monte Carlo.
+
+    Writes seed.svg, characterisation.h5, tg43.json (for tg43 --source-data) and characterisation.html.
+
+    Example: seedmc characterise my_seed.json --out my_seed
+    """
+    from mcsim.invalid_input import InvalidInput
+    from mcsim.seed_drawing import section_svg
+    from mcsim.seed_model import load_seed_model
+
+    model = load_seed_model(seed, spectrum or None)
+    drawing = section_svg(model)
+    if out is None and not check_only:
+        raise InvalidInput(
+            "out is not given, expected a folder (the results are files). Give --out or --check-only."
+        )
+    if out is not None:
+        if out.exists() and not out.is_dir():
+            raise InvalidInput(f"out is {out}, a file, expected a folder. Give another path.")
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "seed.svg").write_text(drawing, encoding="utf-8")
+    typer.echo(
+        f"{model.name}: {len(model.solids)} solids nest, activity in {', '.join(n for n, _ in model.active)}"
+    )
+    if check_only or out is None:
+        return
+    _simulate(
+        seed, out, drawing, histories, uncertainty, spectrum, active_length, threads, random_seed, quiet
+    )
+
+
+def _simulate(
+    seed: str,
+    out: Path,
+    drawing: str,
+    histories: int,
+    uncertainty: float,
+    spectrum: str,
+    active_length: float,
+    threads: int,
+    random_seed: int,
+    quiet: bool,
+) -> None:
+    from validation.commands.options import CENTIMETRE_PER_MILLIMETRE
+    from validation.report.characterisation import facts, write_page
+    from validation.studies.characterise import characterise as characterise_seed
+    from validation.studies.characterise_consensus import beside_consensus, consensus_source
+    from validation.studies.characterise_dataset import write_characterisation
+    from validation.studies.characterise_table import tg43_document, write_tg43_table
+
+    with Reporter(quiet) as report:
+
+        def progress(done: int, reached: float) -> None:
+            share = done / histories
+            if uncertainty:
+                # the uncertainty falls with the square root of the histories
+                share = max(share, (uncertainty / (100.0 * reached)) ** 2)
+            report.step(
+                "characterisation", min(share, 1.0), f"{done:.3g} histories, Λ to {100.0 * reached:.2f} %"
+            )
+
+        data = characterise_seed(
+            seed,
+            histories,
+            spectrum=spectrum,
+            threads=threads_of(threads),
+            run_seed=random_seed,
+            uncertainty=uncertainty / 100.0,
+            active_length=active_length * CENTIMETRE_PER_MILLIMETRE,
+            progress=progress,
+        )
+    write_characterisation(out / "characterisation.h5", data)
+    source = consensus_source(data.attrs["seed_model"])
+    consensus = None if source is None else beside_consensus(data, source)
+    write_page(out / "characterisation.html", data, drawing, consensus)
+    write_tg43_table(out / "tg43.json", tg43_document(data))
+    for fact in facts(data):
+        typer.echo(f"{fact.name}: {fact.value} {fact.unit}".rstrip())
+    typer.echo(f"characterisation -> {out}")
