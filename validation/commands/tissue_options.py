@@ -33,7 +33,7 @@ ContourHu = Annotated[
     str | None,
     typer.Option(
         metavar="LOW:HIGH|all",
-        help="CT numbers that take a soft-tissue structure's medium, others keep that of their number (default -150:200)",
+        help="CT numbers that take a soft-tissue structure's medium, others keep theirs (default -150:200)",
     ),
 ]
 StreakOverride = Annotated[

@@ -84,10 +84,10 @@ def on_grid(case: Case, values: FloatArray, planes: Planes) -> FloatArray:
     return np.asarray(result)
 
 
-def inside_structure(case: Case, name: str, planes: Planes, scoring: tuple[slice, slice, slice]) -> Mask:
-    """Cells of which at least half lies in a structure.
+def structure_share(case: Case, name: str, planes: Planes, scoring: tuple[slice, slice, slice]) -> FloatArray:
+    """Part of every cell that lies in a structure.
 
-    Exact in the evenly spaced scoring cells; in the others by the mean over CT voxels.
+    Exact in the evenly spaced scoring cells; in the others the mean over CT voxels.
 
     Parameters
     ----------
@@ -102,14 +102,41 @@ def inside_structure(case: Case, name: str, planes: Planes, scoring: tuple[slice
 
     Returns
     -------
-    ndarray of bool, shape (nx, ny, nz)
+    ndarray, shape (nx, ny, nz)
+        Between 0 and 1.
     """
     structure, image = case.structures[name], case.image
     share = on_grid(case, structure_fractions(structure, image.x, image.y, image.z), planes)
     x, y, z = (centres(p[s.start : s.stop + 1]) for p, s in zip(planes, scoring, strict=True))
     share[scoring] = structure_fractions(structure, x, y, z)
+    return share
+
+
+def inside_image(case: Case, planes: Planes) -> Mask:
+    """Cells whose centres lie between the image's faces.
+
+    Parameters
+    ----------
+    case : Case
+        Image.
+    planes : tuple of three ndarrays
+        Cell boundaries, cm.
+
+    Returns
+    -------
+    ndarray of bool, shape (nx, ny, nz)
+    """
+    inside = [
+        (centres(p) > low) & (centres(p) < high)
+        for p, low, high in zip(planes, case.image.lower, case.image.upper, strict=True)
+    ]
+    return np.asarray(inside[0][:, None, None] & inside[1][:, None] & inside[2])
+
+
+def _inside(case: Case, name: str, planes: Planes, scoring: tuple[slice, slice, slice]) -> Mask:
+    """Cells of which at least half lies in a structure."""
     # The rounding of a sum of slabs must not decide a cell that lies half inside.
-    return np.asarray(share >= 0.5 - 1e-9)
+    return np.asarray(structure_share(case, name, planes, scoring) >= 0.5 - 1e-9)
 
 
 def assign_media(
@@ -160,7 +187,7 @@ def _by_contour(
     free = np.ones(hu.shape, dtype=bool)
     for structure, name in contours.medium_of:
         require_structure(case, structure, "structure with a medium")
-        chosen = inside_structure(case, structure, planes, scoring) & free
+        chosen = _inside(case, structure, planes, scoring) & free
         free &= ~chosen
         own = material(name)
         if contours.keep_outside_hu and SOFT_TISSUE_DENSITY[0] <= own.density <= SOFT_TISSUE_DENSITY[1]:
@@ -187,10 +214,10 @@ def _calcification(
     where = np.zeros(hu.shape, dtype=bool)
     for name in choice.structures or (case.prescription.target,):
         require_structure(case, name, "structure with calcification")
-        where |= inside_structure(case, name, planes, scoring)
+        where |= _inside(case, name, planes, scoring)
     where &= hu > choice.above_hu
     for name in bone_structures(case, settings.streaks.bone_structures):
-        where &= ~inside_structure(case, name, planes, scoring)
+        where &= ~_inside(case, name, planes, scoring)
     _, density = media_from_hounsfield(hu[where], settings.curve)
     kind = np.digitize(calcification_share(density.astype(np.float64)), CALCIFIED_BOUNDS)
     indices = np.array([result.index(CALCIFIED_MEDIA[k]) for k in np.unique(kind)], dtype=np.uint8)

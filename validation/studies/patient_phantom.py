@@ -14,12 +14,11 @@ from validation.case import Case
 from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.dose_grid import (
     BEYOND_DISTANCE,
-    centres,
     patient_planes,
     scoring_planes,
     water_planes,
 )
-from validation.studies.media_assignment import assign_media, on_grid
+from validation.studies.media_assignment import assign_media, inside_image, on_grid
 from validation.studies.media_settings import MediaSettings, StreakSettings
 from validation.studies.streak_override import StreakOverride, override_streaks
 
@@ -156,14 +155,14 @@ def patient_phantom(
                 "Contour the body or use 'water'."
             )
         inside = on_grid(case, image.body.astype(np.float64), planes) >= 0.5
-        inside |= (beyond == "water") & _outside_image(case, planes)
+        inside |= (beyond == "water") & ~inside_image(case, planes)
         density = np.where(inside, water, material("air").density).astype(np.float32)
         return Phantom(
             planes, np.where(inside, 0, 1).astype(np.uint8), density, ("water", "air"), scoring
         ), description
     assignment = assign_media(case, on_grid(case, image.hu, planes), planes, scoring, settings)
     if beyond == "water":
-        outside = _outside_image(case, planes)
+        outside = ~inside_image(case, planes)
         assignment.medium[outside], assignment.density[outside] = assignment.index("water"), water
     description["hounsfield_curve"] = f"{settings.curve.name}: {settings.curve.source}"
     description["media_settings"] = settings.record()
@@ -188,12 +187,3 @@ def _beyond_in_words(beyond: str, distance: float) -> str:
         return "vacuum"
     what = "the image's edge voxels go on" if beyond == "continue" else "water"
     return f"{what} to {distance:g} cm from the nearest seed, then vacuum"
-
-
-def _outside_image(case: Case, planes: tuple[FloatArray, FloatArray, FloatArray]) -> NDArray[np.bool_]:
-    """Cells whose centres lie beyond the image's faces."""
-    inside = [
-        (centres(p) > low) & (centres(p) < high)
-        for p, low, high in zip(planes, case.image.lower, case.image.upper, strict=True)
-    ]
-    return np.asarray(~(inside[0][:, None, None] & inside[1][:, None] & inside[2]))

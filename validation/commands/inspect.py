@@ -1,0 +1,134 @@
+"""Looking at files: what they are, and which media the simulation would give each structure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mcsim.invalid_input import InvalidInput
+from validation.commands.options import (
+    CENTIMETRE_PER_MILLIMETRE,
+    Beyond,
+    BeyondDistance,
+    CtSeries,
+    Media,
+    Plan,
+    SeedList,
+    Structures,
+    Voxel,
+)
+from validation.commands.tissue_options import (
+    CalcificationAbove,
+    ContourDensity,
+    ContourHu,
+    HounsfieldCurve,
+    MediumOf,
+    StreakOverride,
+    StreakRadius,
+    StreakReplacement,
+    tissues_of,
+)
+from validation.studies.inspect_section import Section
+
+# Where the output is no terminal; wide enough for names of structures and media.
+_PAGE_WIDTH = 120
+
+
+def inspect(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="INPUT", help="file of this program, DICOM folder or built-in case (neck)"),
+    ] = None,
+    ct_series: CtSeries = None,
+    plan: Plan = None,
+    structures: Structures = None,
+    seed_list: SeedList = None,
+    media: Media = "patient",
+    beyond: Beyond = "continue",
+    beyond_distance: BeyondDistance = 10.0,
+    hounsfield_curve: HounsfieldCurve = "neck",
+    medium_of: MediumOf = None,
+    contour_density: ContourDensity = None,
+    contour_hu: ContourHu = None,
+    streak_override: StreakOverride = None,
+    streak_radius: StreakRadius = None,
+    streak_replacement: StreakReplacement = None,
+    calcification_above: CalcificationAbove = None,
+    voxel: Voxel = 1.0,
+    materials: Annotated[
+        bool, typer.Option("--materials", help="list the packaged media and their sources")
+    ] = False,
+    seeds: Annotated[bool, typer.Option("--seeds", help="list the packaged seeds")] = False,
+    curves: Annotated[bool, typer.Option("--curves", help="list the packaged CT curves")] = False,
+) -> None:
+    """What a file or folder holds; for a case also which media its structures get, as a simulation would have it.
+
+    Example: seedmc inspect patient/ --ct-series ct --plan pre --medium-of THYROID=thyroid
+    """
+    from validation.studies import inspect_file
+    from validation.studies.main_job import CaseChoice
+    from validation.studies.monte_carlo import MonteCarloOptions
+
+    sections: list[Section] = []
+    if materials:
+        sections += inspect_file.describe_materials()
+    if seeds:
+        sections += inspect_file.describe_seeds()
+    if curves:
+        sections += inspect_file.describe_curves()
+    if source is not None:
+        options = MonteCarloOptions(
+            media=media,
+            voxel=voxel * CENTIMETRE_PER_MILLIMETRE,
+            beyond=beyond,
+            beyond_distance=beyond_distance,
+            tissues=tissues_of(
+                hounsfield_curve,
+                medium_of,
+                contour_density,
+                contour_hu,
+                streak_override,
+                streak_radius,
+                streak_replacement,
+                calcification_above,
+            ),
+        )
+        sections += inspect_file.describe(source, CaseChoice(ct_series, plan, structures, seed_list), options)
+    if not sections:
+        raise InvalidInput(
+            "input is not given, expected a file, a DICOM folder or a built-in case, or --materials, --seeds or "
+            "--curves. Say what to look at."
+        )
+    _print(sections)
+
+
+def _print(sections: list[Section]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_PAGE_WIDTH)
+    for section in sections:
+        table = Table(title=section.title, title_justify="left", show_header=bool(section.headings), box=None)
+        for k, heading in enumerate(section.headings or ("", "")):
+            numeric = bool(section.headings) and k > 0 and _all_numbers([row[k] for row in section.rows])
+            table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        for row in section.rows:
+            # Names come from files: no markup is read in them.
+            table.add_row(*(Text(cell) for cell in row))
+        console.print(table)
+        console.print()
+
+
+def _all_numbers(cells: list[str]) -> bool:
+    def is_number(cell: str) -> bool:
+        try:
+            float(cell)
+        except ValueError:
+            return cell == ""
+        return True
+
+    return bool(cells) and all(is_number(cell) for cell in cells)
