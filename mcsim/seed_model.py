@@ -216,8 +216,15 @@ def load_seed_model(name_or_path: str | Path, spectrum: str | None = None) -> Se
             f"mirror_symmetric of {name} is {mirror_symmetric!r}, expected true or false. Correct the file."
         )
     check_seed(name, solids, outer, active, mirror_symmetric)
-    wanted = spectrum or entry["spectrum"]
-    lines = load_spectrum(wanted) if isinstance(wanted, str) else spectrum_from_entry(wanted, name)
+    own = entry["spectrum"]
+    lines = load_spectrum(own) if isinstance(own, str) else spectrum_from_entry(own, name)
+    if spectrum is not None:
+        radionuclide, lines = lines.radionuclide, load_spectrum(spectrum)
+        if lines.radionuclide != radionuclide:
+            raise InvalidInput(
+                f"spectrum is {spectrum!r} of {lines.radionuclide}, expected one of {radionuclide} (the seed "
+                f"{name} holds it). Choose another spectrum."
+            )
     return SeedModel(
         name=name,
         solids=solids,

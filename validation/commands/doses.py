@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mcsim.physics_settings import DEFAULT_PHYSICS
 from validation.commands.options import (
     CENTIMETRE_PER_MILLIMETRE,
     Beyond,
@@ -24,6 +25,25 @@ from validation.commands.options import (
     stopping_rule,
     threads_of,
 )
+from validation.commands.physics_options import (
+    Coherent,
+    CutOff,
+    Incoherent,
+    NoFluorescence,
+    Spectrum,
+    physics_of,
+)
+from validation.commands.tissue_options import (
+    CalcificationAbove,
+    ContourDensity,
+    ContourHu,
+    HounsfieldCurve,
+    MediumOf,
+    StreakOverride,
+    StreakRadius,
+    StreakReplacement,
+    tissues_of,
+)
 from validation.progress import Reporter
 
 
@@ -34,6 +54,19 @@ def simulate(
     media: Media = "patient",
     beyond: Beyond = "continue",
     beyond_distance: BeyondDistance = 10.0,
+    hounsfield_curve: HounsfieldCurve = "neck",
+    medium_of: MediumOf = None,
+    contour_density: ContourDensity = None,
+    contour_hu: ContourHu = None,
+    streak_override: StreakOverride = None,
+    streak_radius: StreakRadius = None,
+    streak_replacement: StreakReplacement = None,
+    calcification_above: CalcificationAbove = None,
+    spectrum: Spectrum = "",
+    cut_off: CutOff = DEFAULT_PHYSICS.cut_off_kev,
+    coherent: Coherent = "form_factor",
+    incoherent: Incoherent = "scattering_function",
+    no_fluorescence: NoFluorescence = None,
     voxel: Voxel = 1.0,
     uncertainty: Uncertainty = None,
     histories: Histories = 0,
@@ -69,6 +102,18 @@ def simulate(
         voxel=voxel * CENTIMETRE_PER_MILLIMETRE,
         beyond=beyond,
         beyond_distance=beyond_distance,
+        tissues=tissues_of(
+            hounsfield_curve,
+            medium_of,
+            contour_density,
+            contour_hu,
+            streak_override,
+            streak_radius,
+            streak_replacement,
+            calcification_above,
+        ),
+        spectrum=spectrum,
+        physics=physics_of(cut_off, coherent, incoherent, no_fluorescence),
         run_seed=random_seed,
         threads=threads_of(threads),
         checkpoint_s=checkpoint,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mcsim.physics_settings import DEFAULT_PHYSICS
 from validation.commands.options import (
     CENTIMETRE_PER_MILLIMETRE,
     Beyond,
@@ -27,6 +28,14 @@ from validation.commands.options import (
     Voxel,
     stopping_rule,
     threads_of,
+)
+from validation.commands.physics_options import (
+    Coherent,
+    CutOff,
+    Incoherent,
+    NoFluorescence,
+    Spectrum,
+    physics_of,
 )
 from validation.commands.tissue_options import (
     CalcificationAbove,
@@ -63,6 +72,11 @@ def run(
     streak_radius: StreakRadius = None,
     streak_replacement: StreakReplacement = None,
     calcification_above: CalcificationAbove = None,
+    spectrum: Spectrum = "",
+    cut_off: CutOff = DEFAULT_PHYSICS.cut_off_kev,
+    coherent: Coherent = "form_factor",
+    incoherent: Incoherent = "scattering_function",
+    no_fluorescence: NoFluorescence = None,
     voxel: Voxel = 1.0,
     uncertainty: Uncertainty = None,
     histories: Histories = 0,
@@ -99,6 +113,8 @@ def run(
             streak_replacement,
             calcification_above,
         ),
+        spectrum=spectrum,
+        physics=physics_of(cut_off, coherent, incoherent, no_fluorescence),
         run_seed=random_seed,
         threads=threads_of(threads),
         checkpoint_s=checkpoint,

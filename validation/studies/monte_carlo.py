@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mcsim.hdf5_file import created_by
 from mcsim.phantom import Phantom
-from mcsim.physics_settings import PhysicsSettings
+from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 from mcsim.result import Result
 from mcsim.result_file import read_result
 from mcsim.simulation import CHECKPOINT_S, Simulation
@@ -50,6 +50,10 @@ class MonteCarloOptions:
         How far, cm from the nearest seed.
     tissues : MediaSettings
         CT curve, media by contour, streaks and calcification; counts for the media ``patient``.
+    spectrum : str
+        Photons per decay; empty for the seed model's own.
+    physics : PhysicsSettings
+        Cut-off, coherent and incoherent treatment, fluorescence.
     run_seed : int
         Random seed.
     threads : int
@@ -70,6 +74,8 @@ class MonteCarloOptions:
     beyond: str = "continue"
     beyond_distance: float = BEYOND_DISTANCE
     tissues: MediaSettings = field(default_factory=MediaSettings)
+    spectrum: str = ""
+    physics: PhysicsSettings = DEFAULT_PHYSICS
     run_seed: int = 1
     threads: int = 1
     checkpoint_s: float = CHECKPOINT_S
@@ -121,6 +127,8 @@ def prepare_simulation(
         Settings(
             seeds=options.seeds,
             run_seed=options.run_seed,
+            physics=options.physics,
+            spectrum=options.spectrum,
             analogue=options.analogue,
             per_seed=options.per_seed,
         ),

@@ -1,0 +1,39 @@
+"""Options that say what seeds emit and how photons interact, shared by several commands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from mcsim.physics_settings import PhysicsSettings
+
+Spectrum = Annotated[
+    str,
+    typer.Option(
+        help="photons per decay: i125_ncrp58, i125_tg43u1, pd103_nndc or cs131_nndc (default: the seed model's own)"
+    ),
+]
+CutOff = Annotated[float, typer.Option(help="photons below this energy are not followed, keV")]
+Coherent = Annotated[
+    Literal["form_factor", "off"],
+    typer.Option(help="coherent scattering: by atomic form factors; none"),
+]
+Incoherent = Annotated[
+    Literal["scattering_function", "free_electrons"],
+    typer.Option(help="incoherent scattering: electrons bound, by S(x); Klein-Nishina for every electron"),
+]
+NoFluorescence = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ELEMENT|all",
+        help="fluorescence of this element stays where it is made; may be given several times",
+    ),
+]
+
+
+def physics_of(
+    cut_off: float, coherent: str, incoherent: str, no_fluorescence: list[str] | None
+) -> PhysicsSettings:
+    """Physics settings of the options."""
+    return PhysicsSettings(cut_off, coherent, incoherent, tuple(no_fluorescence or ()))
