@@ -99,15 +99,3 @@ def outside(solids, x, y, z, u, v, w):
             t_in = min(t_in, a)
             t_out = max(t_out, b)
     return t_in, t_out
-
-
-@jit
-def solid_at(solids, x, y, z):
-    """Index of the solid that counts at a point, -1 outside the seed."""
-    rho2 = x * x + y * y
-    for k in range(solids.z_min.shape[0] - 1, -1, -1):
-        if solids.z_min[k] <= z <= solids.z_max[k]:
-            profile = solids.profile[k]
-            if rho2 <= profile[0] + z * (profile[1] + z * profile[2]):
-                return k
-    return -1

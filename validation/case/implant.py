@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,76 +13,29 @@ from mcsim.invalid_input import InvalidInput
 from validation.case.image import read_only
 from validation.case.plain_text import is_plain
 
-# Outer size shared by the common I-125 seeds (6711: 4.5 mm x 0.8 mm, welded round ends), TG-43U1, Table II,
-# DOI 10.1118/1.1646040. The body is taken as a capsule: a cylinder with hemispherical ends.
+if TYPE_CHECKING:
+    from mcsim.seed_model import SeedModel
+
+# Nominal outer size of the common I-125 seeds, TG-43U1, Table II, DOI 10.1118/1.1646040: what planning needs and
+# figures draw. Whether bodies overlap is asked of the model's own solid (a 6711 is 4.55 mm long with its welds).
 SEED_LENGTH = 0.45
 SEED_DIAMETER = 0.08
-# Seeds of a strand touch end to end. Their positions come as text or float32; 1 µm is above that rounding.
-_TOUCHING = 1e-4
-
-
-def segment_distance(
-    centre_a: NDArray[np.float64],
-    axis_a: NDArray[np.float64],
-    centre_b: NDArray[np.float64],
-    axis_b: NDArray[np.float64],
-    half_length: float,
-) -> NDArray[np.float64]:
-    """Shortest distance between pairs of equally long straight segments.
-
-    Minimises |a + s u - b - t v| over |s|, |t| <= h. The squared distance is convex in (s, t), so its minimum
-    over the square is the free minimum if that lies inside, else the best of the four sides, each a
-    projection that is clipped.
-
-    Parameters
-    ----------
-    centre_a, centre_b : ndarray, shape (n, 3)
-        Segment centres in cm.
-    axis_a, axis_b : ndarray, shape (n, 3)
-        Unit directions.
-    half_length : float
-        Half the length h in cm.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Distances in cm.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0, 0.0, 0.0]])
-    >>> segment_distance(0 * x, x, 3 * x, x, 1.0)
-    array([1.])
-    """
-    between = centre_a - centre_b
-    cosine = np.einsum("ij,ij->i", axis_a, axis_b)
-    along_a = np.einsum("ij,ij->i", axis_a, between)
-    along_b = np.einsum("ij,ij->i", axis_b, between)
-    h = half_length
-    sine2 = 1.0 - cosine**2
-    oblique = sine2 > 1e-12  # parallel segments have no single free minimum; their sides hold one
-    divisor = np.where(oblique, sine2, 1.0)
-    s = np.where(oblique, (cosine * along_b - along_a) / divisor, 0.0)
-    t = np.where(oblique, (along_b - cosine * along_a) / divisor, 0.0)
-    inside = oblique & (np.abs(s) <= h) & (np.abs(t) <= h)
-    candidates = [(np.where(inside, s, h), np.where(inside, t, np.clip(cosine * h + along_b, -h, h)))]
-    for end in (-h, h):
-        full = np.full(len(between), end)
-        candidates.append((full, np.clip(cosine * end + along_b, -h, h)))
-        candidates.append((np.clip(cosine * end - along_a, -h, h), full))
-    distances = [
-        np.linalg.norm(between + s[:, None] * axis_a - t[:, None] * axis_b, axis=1) for s, t in candidates
-    ]
-    return np.asarray(np.min(distances, axis=0))
+# No permanent seed is thinner (ThinSeed 9011: 0.51 mm): centres closer than this belong to a seed entered twice.
+THINNEST_SEED = 0.05
 
 
 def overlapping_seeds(
-    positions: NDArray[np.float64], axes: NDArray[np.float64]
+    model: str, positions: NDArray[np.float64], axes: NDArray[np.float64]
 ) -> list[tuple[int, int, float]]:
     """Pairs of seed bodies that penetrate each other.
 
+    The body is the model's own solid. A model that only TG-43 data know has none: then two seeds overlap if their
+    centres are closer than any seed is thick.
+
     Parameters
     ----------
+    model : str
+        Seed model.
     positions : ndarray, shape (n, 3)
         Seed centres in cm.
     axes : ndarray, shape (n, 3)
@@ -95,20 +49,31 @@ def overlapping_seeds(
     Examples
     --------
     >>> z = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
-    >>> overlapping_seeds(np.array([[0, 0, 0], [0, 0, 0.45]]), z)
+    >>> overlapping_seeds("6711", np.array([[0, 0, 0], [0, 0, 0.455]]), z)
     []
-    >>> [(i, j) for i, j, _ in overlapping_seeds(np.array([[0, 0, 0], [0.03, 0, 0.0]]), z)]
+    >>> [(i, j) for i, j, _ in overlapping_seeds("6711", np.array([[0, 0, 0], [0, 0, 0.45]]), z)]
     [(0, 1)]
     """
-    pairs = cKDTree(positions).query_pairs(SEED_LENGTH, output_type="ndarray")
-    if not len(pairs):
-        return []
-    a, b = pairs.T
-    straight = (SEED_LENGTH - SEED_DIAMETER) / 2
-    depth = SEED_DIAMETER - segment_distance(positions[a], axes[a], positions[b], axes[b], straight)
-    deep = np.flatnonzero(depth > _TOUCHING)
-    found = [(int(a[k]), int(b[k]), float(depth[k])) for k in deep]
+    body = _body(model)
+    if body is not None:
+        from mcsim.seed_overlap import overlapping_seeds as overlapping_bodies
+
+        return overlapping_bodies(body, positions, axes)
+    pairs = sorted(cKDTree(positions).query_pairs(THINNEST_SEED))
+    depth = [THINNEST_SEED - float(np.linalg.norm(positions[i] - positions[j])) for i, j in pairs]
+    found = [(int(i), int(j), d) for (i, j), d in zip(pairs, depth, strict=True)]
     return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))
+
+
+def _body(model: str) -> SeedModel | None:
+    """The model's solids, none if only its name is known."""
+    # numba loads with the seed models: only who makes an implant waits for it
+    from mcsim.seed_model import load_seed_model
+
+    try:
+        return load_seed_model(model)
+    except InvalidInput:
+        return None
 
 
 def _first(bad: NDArray[np.bool_]) -> int:
@@ -138,7 +103,7 @@ class Implant:
     ------
     InvalidInput
         No seed, shapes disagree, values are not finite, an axis is not a unit vector, a strength or the
-        half-life is not positive, or two seed bodies overlap.
+        half-life is not positive, or two seed bodies overlap by more than round-off.
 
     Examples
     --------
@@ -171,16 +136,24 @@ class Implant:
             if found != shape:
                 raise InvalidInput(f"seed {name} have shape {found}, expected {shape} for {n} seeds.")
         self._check_values()
-        overlapping = overlapping_seeds(self.positions, self.axes)
+        overlapping = overlapping_seeds(self.model, self.positions, self.axes)
         if overlapping:
             i, j, depth = overlapping[0]
             raise InvalidInput(
-                f"seeds {i + 1} and {j + 1} overlap by {10 * depth:.2f} mm, expected bodies of "
-                f"{10 * SEED_LENGTH:g} mm x {10 * SEED_DIAMETER:g} mm beside each other ({len(overlapping)} "
-                f"pair(s) overlap; their centres are "
+                f"seeds {i + 1} and {j + 1} overlap by {10 * depth:.2f} mm, expected {self._body_in_words()} beside "
+                f"each other ({len(overlapping)} pair(s) overlap; their centres are "
                 f"{10 * np.linalg.norm(self.positions[i] - self.positions[j]):.2f} mm apart). Correct the "
                 f"positions or remove the seed that was entered twice."
             )
+
+    def _body_in_words(self) -> str:
+        body = _body(self.model)
+        if body is None:
+            return f"centres of seeds at least {10 * THINNEST_SEED:g} mm apart, bodies"
+        length = 10 * float(
+            np.ptp([z for s in body.solids if s.name == body.outer for z in (s.z_min, s.z_max)])
+        )
+        return f"bodies of {length:.3g} mm x {20 * body.radius:.3g} mm ({body.name})"
 
     def _check_values(self) -> None:
         for name, unit in (("positions", "cm"), ("axes", ""), ("air_kerma_strengths", "U")):
