@@ -178,6 +178,17 @@ def element_table(symbol: str) -> ElementTable:
     return tables[symbol]
 
 
+def element_symbols() -> tuple[str, ...]:
+    """Symbols of the elements in the table, by atomic number.
+
+    Examples
+    --------
+    >>> element_symbols()[0], element_symbols()[-1]
+    ('H', 'Bi')
+    """
+    return tuple(_all_elements()[0])
+
+
 def cross_section_digest() -> str:
     """SHA-256 of the packaged cross-section file, for settings digests.
 
