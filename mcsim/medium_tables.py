@@ -191,7 +191,7 @@ def electrons_per_gram(material: Material) -> float:
     --------
     >>> from mcsim.materials import material
     >>> f"{electrons_per_gram(material('water')):.3e}"
-    '3.343e+23'
+    '3.341e+23'
     """
     return AVOGADRO * sum(
         fraction * element_table(symbol).atomic_number / element_table(symbol).atomic_weight
