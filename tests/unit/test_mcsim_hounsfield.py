@@ -7,8 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mcsim.hounsfield import DEFAULT_CURVE, HounsfieldCurve, media_from_hounsfield
+from mcsim.hounsfield import (
+    DEFAULT_CURVE,
+    PACKAGED_CURVES,
+    HounsfieldCurve,
+    curve_from_entry,
+    media_from_hounsfield,
+    packaged_curve,
+)
 from mcsim.invalid_input import InvalidInput
+from mcsim.materials import material
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,11 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
         ({"upper_hu": (5.0, 1.0, np.inf), "media": ("air",) * 3}, r"upper_hu of the CT curve is"),
         ({"hu": (0.0, 1.0)}, r"density of the CT curve is .* expected 2 positive values"),
         ({"hu": (0.0, 1.0), "density": (1.0, -1.0)}, r"density of the CT curve is \(1.0, -1.0\) g/cm³"),
+        (
+            {"hu": (0.0, np.nan), "density": (1.0, 1.0)},
+            r"values of the CT curve neck are .* expected finite numbers",
+        ),
+        ({"hu": (), "density": ()}, r"expected finite numbers, at least one node"),
         ({"media": ("air",)}, r"upper_hu of the CT curve is .* one value for each of 1 media"),
         (
             {"upper_hu": (0.0, 100.0), "media": ("air", "muscle")},
@@ -81,3 +94,39 @@ def test_a_curve_of_ones_own() -> None:
     medium, density = media_from_hounsfield(np.array([-500.0, 0.0, 500.0]), curve)
     assert medium.tolist() == [0, 1, 1]
     assert density.tolist() == [0.75, 1.0, 1.25]
+
+
+@pytest.mark.parametrize("name", PACKAGED_CURVES)
+def test_packaged_curves_read_and_say_where_they_come_from(name: str) -> None:
+    curve = packaged_curve(name)
+    assert curve.name == name
+    assert "doi:10.1088/0031-9155/45/2/314" in curve.source
+    assert curve_from_entry(curve.record()) == curve
+
+
+def test_an_unknown_packaged_curve_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"CT curve is 'ankle', expected one of neck, thorax, schneider2000"
+    ):
+        packaged_curve("ankle")
+
+
+@pytest.mark.parametrize(
+    ("hu", "carbon", "calcium"),
+    # Schneider et al. 2000, Table 6: mass fractions of some bins
+    [(-500, 0.105, 0.0), (-100, 0.681, 0.0), (50, 0.134, 0.0), (150, 0.455, 0.045), (850, 0.265, 0.159),
+     (1400, 0.165, 0.219), (2500, 0.155, 0.225)],
+)  # fmt: skip
+def test_bins_of_schneider_2000(hu: float, carbon: float, calcium: float) -> None:
+    curve = packaged_curve("schneider2000")
+    index, _ = media_from_hounsfield(np.array([float(hu)]), curve)
+    fractions = material(curve.media[index[0]]).fractions
+    assert fractions["C"] == pytest.approx(carbon, abs=1.1e-3)
+    assert fractions.get("Ca", 0.0) == pytest.approx(calcium, abs=1.1e-3)
+
+
+def test_lung_is_lung_in_the_thorax() -> None:
+    curve = packaged_curve("thorax")
+    index, density = media_from_hounsfield(np.array([-951.0, -949.0, -700.0, -121.0, -119.0]), curve)
+    assert [curve.media[i] for i in index] == ["air", "lung", "lung", "lung", "adipose"]
+    assert density[2] == pytest.approx(0.31, abs=0.01)
