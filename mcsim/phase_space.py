@@ -81,9 +81,11 @@ class PhaseSpace:
         return Emission(self.photons, self.first_photon, self.mirror_symmetric)
 
 
-def phase_space_digest(model: SeedModel, histories: int, physics: PhysicsSettings) -> str:
+def phase_space_digest(
+    model: SeedModel, histories: int, physics: PhysicsSettings, run_seed: int = RUN_SEED
+) -> str:
     """SHA-256 of the model, the data, the kernels and the settings of a phase space."""
-    parts = (model.digest(), cross_section_digest(), kernel_digest(), histories, physics, RUN_SEED)
+    parts = (model.digest(), cross_section_digest(), kernel_digest(), histories, physics, run_seed)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -132,6 +134,7 @@ def make_phase_space(
     physics: PhysicsSettings = DEFAULT_PHYSICS,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
+    run_seed: int = RUN_SEED,
 ) -> PhaseSpace:
     """Simulate the full seed in vacuum and keep the photons that leave it.
 
@@ -147,6 +150,9 @@ def make_phase_space(
         Threads; the result does not depend on it.
     progress : callable, optional
         Called with the share done.
+    run_seed : int
+        Random seed; another one gives a phase space independent of the default one, for instance to see what the
+        phase space's finite size does to a dose.
 
     Returns
     -------
@@ -155,7 +161,7 @@ def make_phase_space(
     Raises
     ------
     InvalidInput
-        `histories` is not a positive multiple of the block.
+        `histories` is not a positive multiple of the block, or `run_seed` is out of range.
 
     Examples
     --------
@@ -168,6 +174,8 @@ def make_phase_space(
         raise InvalidInput(
             f"histories of a phase space is {histories}, expected a positive multiple of {BLOCK}. Round it."
         )
+    if not 0 <= run_seed < 2**63:
+        raise InvalidInput(f"run_seed is {run_seed}, expected 0 to 2^63 − 1. Choose another number.")
     media = model.materials
     tables = build_medium_tables(media, physics)
     solids, layer = model.kernel_solids(0), model.active_layer()
@@ -177,7 +185,7 @@ def make_phase_space(
         history = np.empty(BLOCK, dtype=np.int64)
         totals = np.zeros(4)
         count = emit_photons(
-            first, BLOCK, RUN_SEED, layer, solids, tables, physics.cut_off_kev, photons, history, totals
+            first, BLOCK, run_seed, layer, solids, tables, physics.cut_off_kev, photons, history, totals
         )
         kerma = air_kerma_per_photon(photons[:count, 5], photons[:count, 6], physics).sum()
         return photons[:count].astype(np.float32), history[:count].copy(), totals, float(kerma)
@@ -199,7 +207,7 @@ def make_phase_space(
         air_kerma_strength_std_dev=_std_dev_of_mean(kerma),
         mirror_symmetric=model.mirror_symmetric,
         energy_balance=np.sum([part[2] for part in parts], axis=0),
-        digest=phase_space_digest(model, histories, physics),
+        digest=phase_space_digest(model, histories, physics, run_seed),
     )
 
 
@@ -216,6 +224,7 @@ def load_phase_space(
     physics: PhysicsSettings = DEFAULT_PHYSICS,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
+    run_seed: int = RUN_SEED,
 ) -> PhaseSpace:
     """The phase space of a model from the cache, or made and put there.
 
@@ -227,14 +236,14 @@ def load_phase_space(
     >>> load_phase_space(load_seed_model("6711"), histories=100_000).histories
     100000
     """
-    digest = phase_space_digest(model, histories, physics)
+    digest = phase_space_digest(model, histories, physics, run_seed)
     path = cache_folder() / "phase_spaces" / f"{digest[:32]}.h5"
     if path.is_file():
         try:
             return _read(path, digest)
         except InvalidInput:
             path.unlink(missing_ok=True)
-    seed = make_phase_space(model, histories, physics, threads, progress)
+    seed = make_phase_space(model, histories, physics, threads, progress, run_seed)
     _write(path, seed, model)
     return seed
 
