@@ -13,8 +13,8 @@ Li electrons lost per Auger decay; f the Coster-Kronig yields, ω the fluorescen
 its shell. A line appears n_shell ω R times per absorption (Krause 1979, doi:10.1063/1.555594, has the relations).
 
 Fluorescence yields, Coster-Kronig yields and line rates are those of Elam et al. 2002
-(doi:10.1016/S0969-806X(01)00227-4) and EADL as distributed with xraylib; Auger rates EADL. M lines, below 3.4 keV
-and with yields below 4 %, are neglected; so are satellites of doubly ionised atoms.
+(doi:10.1016/S0969-806X(01)00227-4) and EADL as distributed with xraylib; Auger rates EADL. M lines, below 4 keV
+and with yields of at most 4 %, are neglected; so are satellites of doubly ionised atoms.
 """
 
 from __future__ import annotations

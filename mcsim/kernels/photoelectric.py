@@ -1,9 +1,11 @@
 """Photoelectric absorption and the fluorescence that may follow.
 
-The probability of every line per absorption, w_Z σ_Z(E)/σ(E) · K share · yield · line rate, is tabulated for each
-medium, so one random number decides between no photon and each line. One fluorescence photon at most leaves an
-absorption: L lines after a K line are neglected, and so is all fluorescence below the cut-off (its energy stays at
-the site, and in µ_en).
+The mean number of photons of every K and L line per absorption, w_Z σ_Z(E)/σ(E) · vacancies of the shell · photons of
+the line per vacancy, is tabulated for each medium, so one random number decides between no photon and each line. One
+photon at most leaves an absorption: an L line that follows a K line of the same atom is sampled apart from it with its
+mean number. Mean doses are right, because a sum of expectations asks for no independence, as long as the numbers sum
+to at most 1 (they do, for every element and energy; tested). M lines are neglected; fluorescence below the cut-off or
+switched off stays at the site, and in µ_en.
 """
 
 from __future__ import annotations
