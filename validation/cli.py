@@ -11,7 +11,7 @@ import typer
 
 from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
-from validation.commands import cases, characterise, doses, inspect, judgement, whole_job
+from validation.commands import cases, characterise, doses, inspect, judgement, validate, whole_job
 
 app = typer.Typer(
     name="seedmc",
@@ -32,6 +32,7 @@ for command in (
     judgement.compare,
     judgement.report,
     inspect.inspect,
+    validate.validate,
     whole_job.run,
     whole_job.demo,
 ):

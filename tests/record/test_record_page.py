@@ -1,0 +1,97 @@
+"""The record from its file, the page from the record, and what happens when a check misses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mcsim.invalid_input import InvalidInput
+from validation.cli import app
+from validation.record import cross_sections
+from validation.record.page import PAGE, RECORD, page_text, write_page
+from validation.record.record import Record, read_record, run_record
+from validation.record.room import Effort
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def record() -> Record:
+    return run_record(Effort("quick"), ("cross-sections",))
+
+
+def test_a_record_read_again_is_the_one_written(record: Record, tmp_path: Path) -> None:
+    write_page(record, tmp_path)
+    assert read_record(tmp_path / RECORD) == record
+    assert page_text(read_record(tmp_path / RECORD)) == (tmp_path / PAGE).read_text()
+
+
+def test_page_and_figures_are_the_same_bytes_every_time(record: Record, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        write_page(record, tmp_path / folder)
+    for path in (tmp_path / "one").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes(), (
+            path.name
+        )
+
+
+def test_figures_of_an_earlier_record_are_removed(record: Record, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("validation_old.svg", "other.svg"):
+        (tmp_path / "images" / name).write_text("")
+    write_page(record, tmp_path)
+    assert not (tmp_path / "images" / "validation_old.svg").exists()
+    assert (tmp_path / "images" / "other.svg").exists()
+
+
+def test_wrong_physics_is_found_shown_and_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    right = cross_sections.at_energy
+    monkeypatch.setattr(cross_sections, "at_energy", lambda *arguments: 1.02 * right(*arguments))
+    run = CliRunner().invoke(app, ["validate", "--only", "cross-sections", "--out", str(tmp_path)])
+    assert run.exit_code == 1
+    assert "missed: µ/ρ of water: " in run.output
+    page = (tmp_path / PAGE).read_text()
+    assert "this is a finding" in page
+    assert "**misses**" in page
+
+
+def test_a_part_by_itself_says_so_and_succeeds(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["validate", "--only", "cross-sections", "--out", str(tmp_path), "--quiet"])
+    assert run.exit_code == 0, run.output
+    page = (tmp_path / PAGE).read_text()
+    assert "Only a part was asked for; not run: flight, interactions" in page
+    again = CliRunner().invoke(
+        app, ["validate", "--from", str(tmp_path / RECORD), "--out", str(tmp_path / "again")]
+    )
+    assert again.exit_code == 0
+    assert (tmp_path / "again" / PAGE).read_text() == page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--only", "seeds"], "out is not given with --only, expected a folder"),
+        (
+            ["--only", "nothing", "--out", "x"],
+            "part of the validation record is 'nothing', expected one of flight",
+        ),
+        (["--from", "missing.json"], "validation record missing.json cannot be read"),
+        (["--reference-doses", "missing", "--out", "x"], "reference-doses is missing, expected a folder"),
+    ],
+)
+def test_wrong_requests_are_refused(arguments: list[str], sentence: str) -> None:
+    run = CliRunner().invoke(app, ["validate", *arguments])
+    assert isinstance(run.exception, InvalidInput)
+    assert sentence in str(run.exception)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "record.json"
+    other.write_text(json.dumps({"filetype": "seedmc-validation-record", "format_version": "2.0"}))
+    with pytest.raises(
+        InvalidInput, match=r"is seedmc-validation-record 2\.0, expected seedmc-validation-record 1\.0"
+    ):
+        read_record(other)

@@ -1,0 +1,1 @@
+"""Data of the comparisons: published values with their sources."""

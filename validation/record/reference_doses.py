@@ -1,0 +1,245 @@
+"""Dose around 13 seeds in water, bone and air against the reference calculation neck13."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsim.materials import material
+from mcsim.phantom import Phantom, surrounded
+from mcsim.result import Result
+from mcsim.simulation import Simulation
+from mcsim.simulation_settings import Settings, StoppingRule
+from validation.record.check import COVERAGE_OF_A_PUBLICATION, Check
+from validation.record.photon_beams import SEED, FloatArray
+from validation.record.references import citation, explanation_of, published_value
+from validation.record.room import Effort, Figure, Panel, Room, Series
+
+GROUP = "Reference doses"
+MEDIA = ("water", "cortical_bone", "air")
+GRID = 60
+WATER, MIXED = "superposition in water", "interseed"
+FILES = {WATER: "neck13_water_tg43.3ddose.gz", MIXED: "neck13_het_isa.3ddose.gz"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Our dose per history and the reference's, Gy per photon from every seed, on the same voxels."""
+
+    own: FloatArray
+    own_std_dev: FloatArray
+    reference: FloatArray
+    reference_std_dev: FloatArray
+    medium: NDArray[np.uint8]
+    free: NDArray[np.bool_]
+    strength_per_history: float
+    strength_std_dev: float
+
+    def chosen(self, medium: int) -> NDArray[np.bool_]:
+        """Voxels of a medium within 2.5 cm of the centre that no seed touches."""
+        centre = (np.arange(GRID) + 0.5) * 0.1 - 3.0
+        x, y, z = np.meshgrid(centre, centre, centre, indexing="ij")
+        return np.asarray((x**2 + y**2 + z**2 < 2.5**2) & (self.medium == medium) & self.free)
+
+    def ratio(self, medium: int) -> tuple[float, float]:
+        """Ratio of summed doses and its type A standard uncertainty.
+
+        Neighbouring voxels share histories; tracks of some 5 voxels add at most a factor √5 to the independent sum.
+        """
+        here = self.chosen(medium)
+        total, reference = self.own[here].sum(), self.reference[here].sum()
+        own, other = (np.sqrt(5.0 * (s[here] ** 2).sum()) for s in (self.own_std_dev, self.reference_std_dev))
+        return float(total / reference), float(total / reference * np.hypot(own / total, other / reference))
+
+    def deviations(self, medium: int) -> FloatArray:
+        """Difference in units of the combined uncertainty, our dose brought to the reference's sum."""
+        here, (ratio, _) = self.chosen(medium), self.ratio(medium)
+        spread = np.hypot(self.own_std_dev / ratio, self.reference_std_dev)
+        return np.asarray(((self.own / ratio - self.reference) / spread)[here])
+
+
+def reference_dose_checks(effort: Effort) -> Room:
+    """Dose per history, per strength, and with over without bone, air and neighbours."""
+    room = Room()
+    if effort.shared is None or not (effort.shared / "reference" / "neck13").is_dir():
+        room.left_out.append(
+            "The reference doses neck13 are not part of the project: give their folder (--reference-doses, or "
+            "SEEDMC_SHARED) to compare with them."
+        )
+        return room
+    folder = effort.shared / "reference" / "neck13"
+    cases = {}
+    for setting in (WATER, MIXED):
+        effort.say(f"13 seeds, {setting}")
+        cases[setting] = _compare(folder, setting, effort)
+    water, mixed = cases[WATER], cases[MIXED]
+    for label, case, medium in (
+        (WATER, water, 0),
+        *((f"{MIXED}, {name}", mixed, k) for k, name in enumerate(MEDIA)),
+    ):
+        room.checks += _judge(label, case, medium)
+    for k, name in enumerate(MEDIA):
+        room.checks.append(_effect_of_media(name, k, water, mixed))
+    room.figures.append(_profile(water, mixed))
+    return room
+
+
+def _compare(folder: Path, setting: str, effort: Effort) -> Comparison:
+    result, medium = _simulate(folder, setting, effort)
+    lines = gzip.decompress((folder / FILES[setting]).read_bytes()).decode().split("\n")
+    dose, relative = (
+        np.array(lines[k].split(), dtype=float).reshape((GRID,) * 3).transpose(2, 1, 0) for k in (4, 5)
+    )
+    return Comparison(
+        own=result.dose_per_history(),
+        own_std_dev=result.dose_per_history_std_dev(),
+        reference=dose,
+        reference_std_dev=dose * relative,
+        medium=medium,
+        free=result.tissue_fraction == 1.0,
+        strength_per_history=result.scale.air_kerma_strength_per_history,
+        strength_std_dev=result.scale.air_kerma_strength_per_history_std_dev,
+    )
+
+
+def _simulate(folder: Path, setting: str, effort: Effort) -> tuple[Result, NDArray[np.uint8]]:
+    """13 seeds in the middle of a cube of 30 cm; a slab of bone and a cylinder of air in the mixed case."""
+    fine = [np.round(np.linspace(-3.0, 3.0, GRID + 1), 10)] * 3
+    planes, scoring = surrounded(fine, [np.array([-15.0, 15.0])] * 3)
+    x, y, z = np.meshgrid(*(0.5 * (p[1:] + p[:-1]) for p in planes), indexing="ij")
+    inside = (np.abs(x) < 3.0) & (np.abs(y) < 3.0) & (np.abs(z) < 3.0)
+    medium = np.zeros(x.shape, dtype=np.uint8)
+    if setting == MIXED:
+        medium[inside & (x > 1.0) & (x < 2.0)] = 1
+        medium[inside & (x**2 + (y + 1.8) ** 2 < 0.64)] = 2
+    density = np.array([material(m).density for m in MEDIA], dtype=np.float32)[medium]
+    positions = np.array(json.loads((folder / "seeds.json").read_text(encoding="utf-8"))["seeds"])
+    simulation = Simulation(
+        Phantom(planes, medium, density, MEDIA, scoring),
+        SEED,
+        positions,
+        np.tile([0.0, 0.0, 1.0], (len(positions), 1)),
+        np.ones(len(positions)),
+        59.4,
+        Settings(
+            seeds="interseed" if setting == MIXED else "superposition",
+            productive_histories_per_batch=effort.pick(40_000, 200_000),
+            phase_space_histories=effort.pick(1_000_000, 10_000_000),
+        ),
+        threads=effort.threads,
+    )
+    return simulation.run(StoppingRule(batches=(0, effort.pick(20, 60)))), medium[scoring]
+
+
+def _judge(label: str, case: Comparison, medium: int) -> list[Check]:
+    ratio, std_dev = case.ratio(medium)
+    theirs = published_value(f"strength {SEED}").value
+    deviations = case.deviations(medium)
+    source = citation("neck13")
+    per_history = f"dose per history, {label}"
+    return [
+        Check(
+            per_history,
+            GROUP,
+            f"summed dose per emitted photon over the reference's: {label}",
+            "1",
+            ratio,
+            std_dev,
+            1.0,
+            source,
+            0.01,
+            "cross sections and geometry of two codes",
+            coverage=COVERAGE_OF_A_PUBLICATION,
+            explanation=explanation_of(per_history),
+        ),
+        Check(
+            f"dose per strength, {label}",
+            GROUP,
+            f"summed dose per unit of air-kerma strength over the reference's: {label}",
+            "1",
+            ratio * theirs / case.strength_per_history,
+            float(np.hypot(std_dev, case.strength_std_dev / case.strength_per_history)),
+            1.0,
+            source,
+            0.01,
+            "cross sections and geometry of two codes; this is what a patient gets",
+            coverage=COVERAGE_OF_A_PUBLICATION,
+        ),
+        Check(
+            f"width of deviations, {label}",
+            GROUP,
+            f"standard deviation of the voxels' differences in units of their combined uncertainty: {label}",
+            "1",
+            float(deviations.std()),
+            0.0,
+            1.0,
+            source,
+            0.3,
+            "a width above 1 is disagreement beyond noise, voxel by voxel",
+            coverage=COVERAGE_OF_A_PUBLICATION,
+        ),
+    ]
+
+
+def _effect_of_media(name: str, medium: int, water: Comparison, mixed: Comparison) -> Check:
+    """Dose with neighbours, bone and air over that without: independent of the source's strength."""
+    here = mixed.chosen(medium)
+    own = mixed.own[here].sum() / water.own[here].sum()
+    theirs = mixed.reference[here].sum() / water.reference[here].sum()
+    noise = [
+        np.sqrt(5.0 * (s[here] ** 2).sum()) / d[here].sum()
+        for case in (water, mixed)
+        for s, d in ((case.own_std_dev, case.own), (case.reference_std_dev, case.reference))
+    ]
+    return Check(
+        f"effect of media and neighbours in {name.replace('_', ' ')}",
+        GROUP,
+        f"summed dose with bone, air and neighbours over that in water, voxels of {name.replace('_', ' ')}",
+        "1",
+        float(own),
+        float(own * np.sqrt(np.sum(np.square(noise)))),
+        float(theirs),
+        citation("neck13"),
+        (0.005 if medium == 0 else 0.01) * float(theirs),
+        "cross-section libraries differ by about as much",
+        coverage=COVERAGE_OF_A_PUBLICATION,
+    )
+
+
+def _profile(water: Comparison, mixed: Comparison) -> Figure:
+    """Dose along x through water and bone, mean over the central 5 × 5 voxels in y and z."""
+    centre, rows = (np.arange(GRID) + 0.5) * 0.1 - 3.0, slice(28, 33)
+    values, ratios = [], []
+    for label, case in ((WATER, water), ("interseed, bone from 1 to 2 cm", mixed)):
+        free = case.free[:, rows, rows]
+        count = np.maximum(free.sum(axis=(1, 2)), 1)
+
+        def mean(
+            dose: FloatArray, free: NDArray[np.bool_] = free, count: NDArray[np.int64] = count
+        ) -> FloatArray:
+            return np.asarray(np.where(free, dose[:, rows, rows], 0.0).sum(axis=(1, 2)) / count)
+
+        own, reference = mean(case.own), mean(case.reference)
+        spread = np.sqrt(mean(case.own_std_dev**2) / count)
+        other = np.sqrt(mean(case.reference_std_dev**2) / count)
+        x, shown = tuple(centre.tolist()), own > 0.0
+        values.append(Series(label, x, tuple(own.tolist()), tuple(spread.tolist())))
+        values.append(Series(f"reference, {label}", x, tuple(reference.tolist()), (), "reference line"))
+        ratio = np.where(shown, own / np.where(shown, reference, 1.0), np.nan)
+        relative = np.hypot(spread / np.where(shown, own, 1.0), other / np.where(shown, reference, 1.0))
+        ratios.append(Series(label, x, tuple(ratio.tolist()), tuple((ratio * relative).tolist())))
+    low, high = float(centre[0]), float(centre[-1])
+    ratios.append(Series("", (low, high), (1.0, 1.0), (), "limit"))
+    return Figure(
+        "neck13_profile",
+        GROUP,
+        "Dose per emitted photon along x through the middle of 13 seeds (mean over 5 × 5 voxels of 1 mm), and its "
+        "ratio to the reference.",
+        "x / cm",
+        (Panel("Gy per history", tuple(values), log_y=True), Panel("ours / reference", tuple(ratios))),
+    )
