@@ -115,7 +115,7 @@ def _print(sections: list[Section]) -> None:
         table = Table(title=section.title, title_justify="left", show_header=bool(section.headings), box=None)
         for k, heading in enumerate(section.headings or ("", "")):
             numeric = bool(section.headings) and k > 0 and _all_numbers([row[k] for row in section.rows])
-            table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+            table.add_column(heading, justify="right" if numeric else "left", overflow="fold", no_wrap=k == 0)
         for row in section.rows:
             # Names come from files: no markup is read in them.
             table.add_row(*(Text(cell) for cell in row))
