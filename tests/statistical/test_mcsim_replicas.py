@@ -8,9 +8,9 @@ by its mean dose. A replica replays as large a part of its phase space (38 %) as
 adds to the spread is in it.
 
 The ratio's own standard uncertainty u is found by leaving out one replica at a time: it counts that voxels share
-histories and that their doses are skewed. At full length u is 0.005 to 0.009, and the limit of 0.05 is more than 5.5 u:
-a false alarm in any of the four kinds is less likely than 1e-6 (Student's t, 159 degrees of freedom), and a ratio off by
-0.1 is found. The quick version has the limit 8.7 u (15 degrees of freedom, as rare), about 0.2 for a kind.
+histories and that their doses are skewed. At full length u is 0.005 to 0.009, and the limit of 0.05 is 5.4 u or more: a
+false alarm in any of the four kinds is less likely than 1e-6 (Student's t, 159 degrees of freedom), and a ratio off by
+0.1 is found. The quick version has the limit 8.9 u (15 degrees of freedom, as rare), about 0.2 for a kind.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Length(NamedTuple):
     limit: float  # … and by so much
 
 
-QUICK = Length(16, 200_000, 1700, 0.05, 8.7, 1.0)
+QUICK = Length(16, 200_000, 1700, 0.05, 8.9, 1.0)
 FULL = Length(160, 1_000_000, 8500, 0.0091, np.inf, 0.05)
 
 
