@@ -9,7 +9,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --gener
 	--quiet --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-all lint format lock clean
+.PHONY: help demo validate test test-slow test-all lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ help: ## list the targets
 demo: $(VENV)/.run ## Monte Carlo, TG-43 and their comparison on the built-in neck case
 	$(BIN)/seedmc demo --out $(OUT)
 	@echo "The report is $(OUT)/report.html (open it in a browser)."
+
+validate: $(VENV)/.run ## every oracle, seed and published comparison again: docs/validation.md (20 min)
+	$(BIN)/seedmc validate --mode full --out docs
 
 test: $(VENV)/.dev ## the tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow" --durations=10
