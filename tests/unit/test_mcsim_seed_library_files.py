@@ -71,9 +71,12 @@ def test_a_file_makes_a_seed_without_code(write: Callable[[object], Path]) -> No
 
 
 def test_a_packaged_spectrum_replaces_the_files_own(write: Callable[[object], Path]) -> None:
-    assert load_seed_model(write(SEED), "cs131_nndc").spectrum.half_life_d == 9.689
+    caesium = {**SEED, "spectrum": {**LINES, "radionuclide": "Cs-131"}}
+    assert load_seed_model(write(caesium), "cs131_nndc").spectrum.half_life_d == 9.689
     assert load_seed_model(write({**SEED, "spectrum": "pd103_nndc"})).spectrum.energy_kev[0] == 20.074
-    assert load_seed_model(write(SEED)).digest() != load_seed_model(write(SEED), "cs131_nndc").digest()
+    assert load_seed_model(write(caesium)).digest() != load_seed_model(write(caesium), "cs131_nndc").digest()
+    with pytest.raises(InvalidInput, match=r"spectrum is 'cs131_nndc' of Cs-131, expected one of Xx-1"):
+        load_seed_model(write(SEED), "cs131_nndc")
 
 
 def test_a_bare_source_has_the_analytic_strength(write: Callable[[object], Path]) -> None:
