@@ -1,8 +1,7 @@
 """Mean dose of a seed whose place is known only to a Gaussian: the exact mean of 1/r² against TG-43 superposition.
 
-A 1/r² source displaced by an isotropic Gaussian of standard deviation s (each axis) about a place at distance d from the
-point has the mean E[1/r²] = √2/(s d) · D(d/(s√2)) with Dawson's function D. For d ≫ s it is (1 + s²/d² + …)/d²: less
-than the mean over directions of the potential 1/r would suggest, and above the dose of the seed at rest.
+A 1/r² source displaced by an isotropic Gaussian of standard deviation s (each axis) about a place at distance d from
+the point has the mean E[1/r²] = √2/(s d) · D(d/(s√2)) with Dawson's function D: (1 + s²/d² + …)/d² for d ≫ s.
 """
 
 from __future__ import annotations
@@ -54,9 +53,8 @@ def test_formula_is_the_integral_over_displacements(s: float, d: float) -> None:
 def test_seeds_at_the_nodes_of_the_displacement_have_the_mean_dose(
     point_source: SourceData, method: str, s: float, d: float
 ) -> None:
-    # One seed spread over the 14³ nodes of a Gauss-Hermite rule, with the weights as strengths, d ≥ 6 s. The nodes end at
-    # 6.1 s (they would reach the point at 6 s only on the line through it: it lies between nodes, off the axes). What
-    # the rule leaves out beside the point has the probability of 6 s, 2e-8 of seeds at 1e4 times the dose.
+    # One seed spread over the 14³ nodes of a Gauss-Hermite rule, with the weights as strengths, d ≥ 6 s: the point lies
+    # off the axes, between the outermost nodes, where strengths are 1e-9 of the whole.
     node, weight = np.polynomial.hermite_e.hermegauss(14)
     place = s * np.stack(np.meshgrid(node, node, node, indexing="ij"), axis=-1).reshape(-1, 3)
     strength = np.einsum("i,j,k->ijk", weight, weight, weight).ravel() / weight.sum() ** 3
@@ -72,8 +70,8 @@ def test_seeds_at_the_nodes_of_the_displacement_have_the_mean_dose(
 
 
 def test_many_displaced_seeds_have_the_mean_dose(point_source: SourceData) -> None:
-    # 200,000 seeds, each displaced by a random Gaussian of s = d/6, share the strength. The spread of 1/r² about its mean
-    # is that of a finite variance in practice: none of them comes closer than 1 s.
+    # 200,000 seeds, each displaced by a random Gaussian of s = d/6, share the strength. None comes closer than
+    # 1 s, so the spread of 1/r² is that of a finite variance.
     s, d = 0.25, 1.5
     displaced = s * np.random.default_rng(14).normal(size=(200_000, 3))
     point = np.array([[0.0, d, 0.0]])
