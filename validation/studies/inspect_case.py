@@ -69,7 +69,7 @@ def media_of_structures(case: Case, phantom: Phantom) -> list[MediaOfStructure]:
     >>> neck = built_in("neck")
     >>> found = media_of_structures(neck, patient_phantom(neck, 0.2)[0])
     >>> gtv = next(f for f in found if f.structure == "GTV")
-    >>> gtv.by_volume["muscle"] > 0.98
+    >>> gtv.by_volume["muscle"] > 0.9
     True
     """
     size = [np.diff(p) for p in phantom.planes]
