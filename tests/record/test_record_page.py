@@ -95,3 +95,14 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         InvalidInput, match=r"is seedmc-validation-record 2\.0, expected seedmc-validation-record 1\.0"
     ):
         read_record(other)
+
+
+def test_the_format_page_names_every_key(record: Record, tmp_path: Path) -> None:
+    write_page(record, tmp_path)
+    content = json.loads((tmp_path / RECORD).read_text())
+    page = (REPOSITORY / "docs" / "file_formats" / "validation_record.md").read_text()
+    keys = {*content, *content["checks"][0], *content["figures"][0], *content["checks"][0]["citation"]}
+    for panel in content["figures"][0]["panels"]:
+        keys |= {*panel, *panel["series"][0]}
+    for key in keys:
+        assert f"`{key}`" in page, key

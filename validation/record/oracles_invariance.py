@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -134,13 +136,17 @@ def _uniform_source(effort: Effort) -> list[Check]:
     chance = mass * np.exp(-0.6 * np.sqrt(apart[:, None, None] ** 2 + apart[:, None] ** 2 + apart**2).ravel())
     chance /= chance.sum()
     count, inner = effort.pick(20_000, 300_000), (slice(margin, -margin),) * 3
-    doses = []
-    for batch in range(BATCHES):
-        voxel = rng.choice(n**3, count, p=chance)
-        points = size * (np.stack(np.unravel_index(voxel, (n, n, n)), axis=1) + rng.random((count, 3)))
+
+    def batch(k: int) -> FloatArray:
+        draw = np.random.default_rng([8, k])
+        voxel = draw.choice(n**3, count, p=chance)
+        points = size * (np.stack(np.unravel_index(voxel, (n, n, n)), axis=1) + draw.random((count, 3)))
         weights = mass[voxel] / chance[voxel] / count
-        tally, _ = send(into, into.tables, points, isotropic(rng, count), energy, weights, run_seed=batch)
-        doses.append(tally[inner] / size**3)
+        tally, _ = send(into, into.tables, points, isotropic(draw, count), energy, weights, run_seed=k)
+        return tally[inner] / size**3
+
+    with ThreadPoolExecutor(effort.threads) as pool:
+        doses = list(pool.map(batch, range(BATCHES)))
     ratio = np.array(doses) * density.sum() * size**3 / energy
     tested = density[inner]
     checks = []
@@ -222,19 +228,21 @@ def _reciprocity(effort: Effort) -> list[Check]:
     b = (slice(4, 6), slice(5, 6), slice(2, 7))
     count = effort.pick(10_000, 400_000)
 
-    def fluence(source: tuple[slice, ...], target: tuple[slice, ...]) -> tuple[float, float]:
+    def fluence(source: tuple[slice, ...], target: tuple[slice, ...], first: int) -> tuple[float, float]:
         low = np.array([p[s.start] for p, s in zip(planes, source, strict=True)])
         high = np.array([p[s.stop] for p, s in zip(planes, source, strict=True)])
-        batches = []
-        for batch in range(BATCHES):
-            points = rng.uniform(low, high, (count, 3))
-            tally, _ = send(
-                into, tables, points, isotropic(rng, count), 27.4723, 1.0 / 27.4723, run_seed=batch
-            )
-            batches.append(tally[target].sum() / into.volume[target].sum() / count)
+
+        def batch(k: int) -> float:
+            draw = np.random.default_rng([21, k])
+            points, directions = draw.uniform(low, high, (count, 3)), isotropic(draw, count)
+            tally, _ = send(into, tables, points, directions, 27.4723, 1.0 / 27.4723, run_seed=first + k)
+            return float(tally[target].sum() / into.volume[target].sum() / count)
+
+        with ThreadPoolExecutor(effort.threads) as pool:
+            batches = list(pool.map(batch, range(BATCHES)))
         return _mean(np.array(batches))
 
-    (to_b, spread_b), (to_a, spread_a) = fluence(a, b), fluence(b, a)
+    (to_b, spread_b), (to_a, spread_a) = fluence(a, b, 0), fluence(b, a, BATCHES)
     return [
         Check(
             "reciprocity",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from mcsim.kernels.voxel_transport import EMITTED, LEFT_PHANTOM
@@ -41,14 +43,15 @@ def transport_oracles(effort: Effort) -> Room:
 
 def _around_a_point(effort: Effort, into: Box, tables_are_transparent: bool, photons: int) -> FloatArray:
     """Tally per photon about an isotropic point source at the origin, of each batch, (batches, nx, ny, nz)."""
-    rng = np.random.default_rng(11)
     tables = transparent(into.tables) if tables_are_transparent else absorbing(into.tables)
-    parts = []
-    for k in range(BATCHES):
-        directions = isotropic(rng, photons // BATCHES)
+
+    def batch(k: int) -> FloatArray:
+        directions = isotropic(np.random.default_rng([11, k]), photons // BATCHES)
         tally, _ = send(into, tables, np.zeros_like(directions), directions, ENERGY, run_seed=k)
-        parts.append(tally / len(directions))
-    return np.array(parts)
+        return tally / len(directions)
+
+    with ThreadPoolExecutor(effort.threads) as pool:
+        return np.array(list(pool.map(batch, range(BATCHES))))
 
 
 def _mean(values: FloatArray) -> tuple[float, float]:

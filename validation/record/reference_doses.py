@@ -85,6 +85,7 @@ def reference_dose_checks(effort: Effort) -> Room:
         room.checks += _judge(label, case, medium)
     for k, name in enumerate(MEDIA):
         room.checks.append(_effect_of_media(name, k, water, mixed))
+    room.checks += _near_field(water, _seed_positions(folder))
     room.figures.append(_profile(water, mixed))
     return room
 
@@ -118,7 +119,7 @@ def _simulate(folder: Path, setting: str, effort: Effort) -> tuple[Result, NDArr
         medium[inside & (x > 1.0) & (x < 2.0)] = 1
         medium[inside & (x**2 + (y + 1.8) ** 2 < 0.64)] = 2
     density = np.array([material(m).density for m in MEDIA], dtype=np.float32)[medium]
-    positions = np.array(json.loads((folder / "seeds.json").read_text(encoding="utf-8"))["seeds"])
+    positions = _seed_positions(folder)
     simulation = Simulation(
         Phantom(planes, medium, density, MEDIA, scoring),
         SEED,
@@ -134,6 +135,49 @@ def _simulate(folder: Path, setting: str, effort: Effort) -> tuple[Result, NDArr
         threads=effort.threads,
     )
     return simulation.run(StoppingRule(batches=(0, effort.pick(20, 60)))), medium[scoring]
+
+
+def _seed_positions(folder: Path) -> FloatArray:
+    """Centres of the seeds, cm; their axes are along z, and each lies in the middle of a voxel."""
+    return np.array(
+        json.loads((folder / "seeds.json").read_text(encoding="utf-8"))["seeds"], dtype=np.float64
+    )
+
+
+def _near_field(water: Comparison, positions: FloatArray) -> list[Check]:
+    """Dose 1 to 3 mm from the seeds' axes over the reference's, the ratio of all voxels divided out."""
+    centre = np.rint((positions + 3.0) / 0.1 - 0.5).astype(int)
+    far, _ = water.ratio(0)
+    checks = []
+    for steps in (1, 2, 3):
+        beside = np.concatenate(
+            [centre + np.array(d) * steps for d in ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0))]
+        )
+        here = np.zeros(water.free.shape, dtype=bool)
+        here[tuple(beside.T)] = True
+        here &= water.free
+        own, reference = water.own[here].sum(), water.reference[here].sum()
+        noise = np.hypot(
+            np.sqrt((water.own_std_dev[here] ** 2).sum()) / own,
+            np.sqrt((water.reference_std_dev[here] ** 2).sum()) / reference,
+        )
+        value = float(own / reference / far)
+        checks.append(
+            Check(
+                f"dose {steps} mm from the seeds' axes",
+                GROUP,
+                f"dose {steps} mm from the seeds' axes over the reference's, the ratio of all voxels divided out",
+                "1",
+                value,
+                float(value * noise),
+                1.0,
+                citation("neck13"),
+                0.02,
+                "reading of the coating on the rod's chamfers (docs/adr/0003)",
+                coverage=COVERAGE_OF_A_PUBLICATION,
+            )
+        )
+    return checks
 
 
 def _judge(label: str, case: Comparison, medium: int) -> list[Check]:
