@@ -11,6 +11,7 @@ from mcsim.kernels.interaction import COHERENT, INCOHERENT, PHOTOELECTRIC
 from mcsim.kernels.tables import ELECTRON_MASS_KEV, HC_KEV_ANGSTROM, MediumTables
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
+from mcsim.physics_settings import PhysicsSettings
 from validation.record.check import Check, Citation
 from validation.record.photon_beams import FloatArray, at_energy, interactions, of_one_kind
 from validation.record.references import against_publication, citation, published_data, published_value
@@ -19,6 +20,9 @@ from validation.record.room import Effort, Figure, Panel, Room, Series
 GROUP = "Interactions"
 ENERGY = 27.4723
 MEDIA = ("water", "cortical_bone", "titanium", "silver")
+AVOGADRO = 6.02214076e23  # 1/mol
+ELECTRON_RADIUS_CM = 2.8179403262e-13
+CM2_PER_BARN = 1e-24
 Density = Callable[[FloatArray], FloatArray]
 
 
@@ -26,6 +30,7 @@ def interaction_oracles(effort: Effort) -> Room:
     """Oracles 4, 5 and 6: shares, Klein-Nishina and Rayleigh; and what µ_en leaves out is transported."""
     room = Room()
     room.checks += _split(effort)
+    room.checks.append(_free_electron_cross_section())
     room.checks += _free_electrons(effort)
     room.checks += _points(effort)
     for process in ("incoherent", "coherent"):
@@ -111,6 +116,35 @@ def _free_electrons(effort: Effort) -> list[Check]:
             source,
         ),
     ]
+
+
+def _free_electron_cross_section() -> Check:
+    """Cross section of a free electron, from the tables of water without binding, against the closed formula."""
+    water = material("water")
+    tables = build_medium_tables([water], PhysicsSettings(incoherent="free_electrons"))
+    electrons = AVOGADRO * sum(
+        fraction * element_table(s).atomic_number / element_table(s).atomic_weight
+        for s, fraction in water.fractions.items()
+    )
+    k = ENERGY / ELECTRON_MASS_KEV
+    log = np.log1p(2.0 * k)
+    formula = (
+        (1.0 + k) / k**2 * (2.0 * (1.0 + k) / (1.0 + 2.0 * k) - log / k)
+        + log / (2.0 * k)
+        - (1.0 + 3.0 * k) / (1.0 + 2.0 * k) ** 2
+    )
+    return Check(
+        "Klein-Nishina cross section",
+        GROUP,
+        f"cross section of a free electron at {ENERGY} keV",
+        "barn",
+        at_energy(tables.incoherent, tables, ENERGY) / electrons / CM2_PER_BARN,
+        0.0,
+        float(2.0 * np.pi * ELECTRON_RADIUS_CM**2 * formula / CM2_PER_BARN),
+        Citation("oracle 5: Klein-Nishina formula"),
+        1e-5,
+        "linear interpolation in bins of 10 eV; constants of CODATA 2018",
+    )
 
 
 def _points(effort: Effort) -> list[Check]:
