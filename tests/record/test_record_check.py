@@ -83,7 +83,9 @@ def test_a_number_is_written_to_a_tenth_of_its_uncertainty(size: float, relative
     text = number(sign * size, relative * size)
     mantissa, _, power = text.partition("·10")
     exponent = int(power.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
-    assert float(mantissa) * 10.0**exponent == pytest.approx(sign * size, abs=0.0501 * relative * size)
+    assert float(mantissa.replace("−", "-")) * 10.0**exponent == pytest.approx(
+        sign * size, abs=0.0501 * relative * size
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,11 @@ def number(value: float, step: float) -> str:
         return "0"
     step = max(step, abs(value) * 1e-12)
     exponent = floor(log10(abs(value)))
+    sign = "−" if value < 0.0 else ""
     if SMALLEST <= abs(value) < LARGEST:
-        return f"{value:.{_decimals(step)}f}"
-    scaled = f"{value / 10.0**exponent:.{_decimals(step / 10.0**exponent)}f}"
-    return f"{scaled}·10{str(exponent).translate(SUPERSCRIPTS)}"
+        return f"{sign}{abs(value):.{_decimals(step)}f}"
+    scaled = f"{abs(value) / 10.0**exponent:.{_decimals(step / 10.0**exponent)}f}"
+    return f"{sign}{scaled}·10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
 def _decimals(step: float) -> int:
