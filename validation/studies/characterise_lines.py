@@ -58,7 +58,7 @@ def fluorescence_groups(model: SeedModel, line_energy: FloatArray) -> tuple[list
     model : SeedModel
         The seed.
     line_energy : ndarray, shape (n,)
-        As in `line_origins`.
+        As in `line_origins`, ascending.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def fluorescence_groups(model: SeedModel, line_energy: FloatArray) -> tuple[list
     --------
     >>> from mcsim.seed_model import load_seed_model
     >>> seed = load_seed_model("6711")
-    >>> fluorescence_groups(seed, element_table("Ag").line_energy)[0]
+    >>> fluorescence_groups(seed, np.sort(element_table("Ag").line_energy))[0]
     ['Ag Kβ', 'Ag Kα', 'Ag L']
     """
     origins = line_origins(model, line_energy)
