@@ -106,3 +106,17 @@ def test_the_format_page_names_every_key(record: Record, tmp_path: Path) -> None
         keys |= {*panel, *panel["series"][0]}
     for key in keys:
         assert f"`{key}`" in page, key
+
+
+def test_the_page_of_the_project_is_that_of_its_record() -> None:
+    docs = REPOSITORY / "docs"
+    record, page = read_record(docs / RECORD), (docs / PAGE).read_text()
+    assert page == page_text(record), "docs/validation.md is not what its record gives. Run seedmc validate."
+    assert record.mode == "full"
+    assert record.rooms == tuple(ROOMS)
+    assert not record.missed
+    for image in re.findall(r"\]\((images/[^)]*)\)", page):
+        assert (docs / image).is_file(), image
+    assert {p.name for p in (docs / "images").glob("validation_*.svg")} == {
+        Path(image).name for image in re.findall(r"\]\((images/validation_[^)]*)\)", page)
+    }
