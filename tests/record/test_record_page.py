@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mcsim.invalid_input import InvalidInput
 from validation.cli import app
 from validation.record import cross_sections
 from validation.record.page import PAGE, RECORD, page_text, write_page
-from validation.record.record import Record, read_record, run_record
+from validation.record.record import ROOMS, Record, read_record, run_record
 from validation.record.room import Effort
 
 REPOSITORY = Path(__file__).parents[2]
