@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels.voxel_transport import SEED_FLAG, PlacedSeeds, Voxels
+from mcsim.kernels.seeds_in_voxels import PlacedSeeds
+from mcsim.kernels.tables import MediumTables
+from mcsim.kernels.voxel_grid import LEFT_BLOCK, SEED_FLAG, Voxels
 from mcsim.materials import material
 
 FloatArray = NDArray[np.float64]
@@ -51,6 +53,13 @@ class Phantom:
                 raise InvalidInput(
                     f"{axis} planes of the phantom are {planes}, expected at least two finite ascending values. "
                     f"Correct the grid."
+                )
+        for axis, planes in zip(AXES, self.scoring_planes, strict=True):
+            steps = np.diff(planes)
+            if not len(steps) or np.ptp(steps) > 1e-6 * steps.mean():
+                raise InvalidInput(
+                    f"{axis} spacing of the scoring voxels is {steps.min(initial=np.inf):g} to {steps.max(initial=0.0):g} "
+                    f"cm, expected one value (dose is scored in even voxels). Correct the planes or the scoring region."
                 )
         for name, values in (("medium", self.medium), ("density", self.density)):
             if values.shape != shape:
@@ -93,13 +102,82 @@ class Phantom:
             digest.update(repr((material(name).density, sorted(material(name).fractions.items()))).encode())
         return digest.hexdigest()
 
-    def kernel_voxels(self, placed: PlacedSeeds, water: int) -> Voxels:
-        """Arrays for the kernels, voxels that a seed may touch flagged; `water` is its index in the tables."""
-        medium = np.ascontiguousarray(self.medium).ravel().copy()
-        medium[placed.flagged] |= SEED_FLAG
-        x, y, z = (np.ascontiguousarray(p, dtype=np.float64) for p in self.planes)
-        density = np.ascontiguousarray(self.density, dtype=np.float32).ravel()
-        return Voxels(x, y, z, medium, density, len(self.media), water)
+    def kernel_voxels(
+        self, placed: PlacedSeeds, tables: MediumTables, water: int
+    ) -> tuple[Voxels, PlacedSeeds]:
+        """Arrays for the kernels, see `kernel_voxels`."""
+        return kernel_voxels(
+            self.planes, self.scoring, self.medium, self.density, len(self.media), placed, tables, water
+        )
+
+
+def kernel_voxels(
+    planes: Sequence[FloatArray],
+    scoring: tuple[slice, slice, slice],
+    medium: NDArray[np.uint8],
+    density: NDArray[np.float32],
+    media_count: int,
+    placed: PlacedSeeds,
+    tables: MediumTables,
+    water: int,
+) -> tuple[Voxels, PlacedSeeds]:
+    """Arrays for the kernels: the scoring region as an even block, the rest around it, seeds known to the block.
+
+    Parameters
+    ----------
+    planes, scoring, medium, density
+        As in `Phantom`.
+    media_count : int
+        Number of media in the phantom.
+    placed : PlacedSeeds
+        Seeds with flat indices of the whole phantom.
+    tables : MediumTables
+        The phantom's media first.
+    water : int
+        Index of liquid water in `tables`.
+
+    Returns
+    -------
+    voxels : Voxels
+    seeds : PlacedSeeds
+        With flat indices of the block.
+    """
+    shape = np.array([s.stop - s.start for s in scoring])
+    faces = np.array([[p[s.start], p[s.stop]] for p, s in zip(planes, scoring, strict=True)])
+    index = np.array(np.unravel_index(placed.flagged, medium.shape)) - [[s.start] for s in scoring]
+    # A seed that stands against the block's face may touch voxels outside; none of it is there.
+    within = np.all((index >= 0) & (index < shape[:, None]), axis=0)
+    flagged = np.ravel_multi_index(tuple(index[:, within] + 1), tuple(shape + 2)).astype(np.int64)
+    counts = np.diff(placed.first)
+    seeds = placed._replace(
+        flagged=flagged,
+        first=np.concatenate([[0], np.cumsum(counts[within])]).astype(np.int64),
+        touching=placed.touching[np.repeat(within, counts)],
+    )
+    block = np.pad(medium[scoring], 1, constant_values=LEFT_BLOCK).ravel()
+    block[flagged] |= SEED_FLAG
+    outer = np.ones(medium.shape, dtype=bool)
+    outer[scoring] = False
+    largest = [float(density[outer & (medium == m)].max(initial=0.0)) for m in range(media_count)]
+    looked_up = np.concatenate([tables.total, tables.energy_absorption], axis=2)
+    x, y, z = (np.ascontiguousarray(p, dtype=np.float64) for p in planes)
+    voxels = Voxels(
+        lower=faces[:, 0].copy(),
+        upper=faces[:, 1].copy(),
+        spacing=(faces[:, 1] - faces[:, 0]) / shape,
+        shape=shape.astype(np.int64),
+        medium=block,
+        density=np.pad(density[scoring], 1).astype(np.float32).ravel(),
+        x_planes=x,
+        y_planes=y,
+        z_planes=z,
+        outer_medium=np.ascontiguousarray(medium),
+        outer_density=np.ascontiguousarray(density, dtype=np.float32),
+        largest_density=np.array(largest),
+        coefficients=np.ascontiguousarray(looked_up[:, [*range(media_count), water]]),
+        media_count=media_count,
+    )
+    return voxels, seeds
 
 
 def surrounded(

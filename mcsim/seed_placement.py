@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.convex_distance import touched
+from mcsim.kernels.seeds_in_voxels import PlacedSeeds
 from mcsim.kernels.voxel_seed_overlap import free_fractions
-from mcsim.kernels.voxel_transport import PlacedSeeds
 from mcsim.phantom import AXES, Phantom
 from mcsim.seed_model import SeedModel
 from mcsim.seed_overlap import extent, overlapping_seeds, seed_frame

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mcsim.cache import kernel_digest
 from mcsim.exact_sums import ExactSums
 from mcsim.invalid_input import InvalidInput
+from mcsim.kernels.collect import collect
 from mcsim.kernels.voxel_transport import Tallies, transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
@@ -110,12 +111,13 @@ class Simulation:
         media = [*(material(name) for name in phantom.media), *model.materials, material("water")]
         # Where the phantom has water itself, dose to water is scored with that very medium: equal bit for bit.
         water = phantom.media.index("water") if "water" in phantom.media else len(media) - 1
-        self._voxels = phantom.kernel_voxels(self._placed, water)
         self._tables = build_medium_tables(media, settings.physics)
+        self._voxels, self._seeds = phantom.kernel_voxels(self._placed, self._tables, water)
         self.phase_space: PhaseSpace = load_phase_space(
             model, settings.phase_space_histories, settings.physics, threads, progress
         )
         self._emission = self.phase_space.emission()
+        self._tallies: list[Tallies] = []
         self.seed_count = len(strengths)
         self._count = max(1, round(settings.productive_histories_per_batch / self.seed_count))
         self.scale = Scale(
@@ -215,17 +217,7 @@ class Simulation:
 
     def _batch_of(self, number: int, emitters: NDArray[np.int64]) -> Batch:
         """Histories of one batch from some of the seeds, all seeds in place."""
-        quantities, shape = len(self.quantities), self.phantom.medium.shape
-        regions, region = self._regions, np.zeros(0, np.int16)
-        spectrum = np.zeros((1, 1))
-        if regions:
-            padded = np.zeros(shape, np.int16)
-            padded[self.phantom.scoring] = regions.combination
-            region = padded.ravel()
-            spectrum = np.zeros((regions.member.shape[1], len(self._tables.total)))
-        tallies = Tallies(
-            np.zeros((self.phantom.medium.size, quantities)), region, spectrum, np.zeros(len(BALANCE_TERMS))
-        )
+        tallies = self._tallies.pop() if self._tallies else self._empty_tallies()
         transport_batch(
             emitters,
             number * self._count,
@@ -233,17 +225,34 @@ class Simulation:
             self.settings.run_seed,
             self._emission,
             self._voxels,
-            self._placed,
+            self._seeds,
             self._solids,
             self._tables,
             self.settings.physics.cut_off_kev,
             tallies,
         )
-        scored = tallies.dose.reshape(*shape, quantities)[self.phantom.scoring]
-        return Batch(
-            dose=np.ascontiguousarray(np.moveaxis(scored, -1, 0)),
-            balance=tallies.balance,
-            spectrum=regions.sum(spectrum) if regions else None,
+        balance = tallies.balance.copy()
+        spectrum = self._regions.sum(tallies.spectrum) if self._regions else None
+        dose = np.empty((len(self.quantities), *self.phantom.scoring_shape))
+        collect(tallies, dose)
+        self._tallies.append(tallies)
+        return Batch(dose, balance, spectrum=spectrum)
+
+    def _empty_tallies(self) -> Tallies:
+        """Tallies of one batch; threads hand theirs on, for fresh memory costs more than zeroing."""
+        padded = tuple(n + 2 for n in self.phantom.scoring_shape)
+        block = int(np.prod(padded))
+        region, spectrum = np.zeros(0, np.int16), np.zeros((1, 1))
+        if self._regions:
+            region = np.pad(self._regions.combination, 1).ravel()
+            spectrum = np.zeros((self._regions.member.shape[1], len(self._tables.total)))
+        return Tallies(
+            primary=np.zeros(2 * block),
+            scattered=np.zeros(2 * block),
+            deposited=np.zeros(block if self.settings.analogue else 0),
+            region=region,
+            spectrum=spectrum,
+            balance=np.zeros(len(BALANCE_TERMS)),
         )
 
     def run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numba
 import platformdirs
@@ -37,5 +38,12 @@ def is_compiled() -> bool:
     return next(KERNEL_FOLDER.rglob("voxel_transport.transport_batch*.nbc"), None) is not None
 
 
-# The scheduling of floating-point operations stays as written (no fastmath): sums are compared bit for bit.
-jit = numba.njit(cache=True, nogil=True, error_model="numpy")
+# The scheduling of floating-point operations stays as written (no fastmath): sums are compared bit for bit. Counting
+# references to arrays that only pass through took most of the time of a history (ADR 7); a function that allocates
+# nothing needs none.
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+_UNCOUNTED: dict[str, Any] = {**_OPTIONS, "_nrt": False}
+jit = numba.njit(**_UNCOUNTED)
+# for a function whose arguments cost more to hand over than its work
+inlined_jit = numba.njit(**_UNCOUNTED, forceinline=True)
+allocating_jit = numba.njit(**_OPTIONS)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit, jit
 from mcsim.kernels.direction import isotropic
 from mcsim.kernels.interaction import interact
 from mcsim.kernels.rng import STREAM_CELLS, STREAM_CHARACTERISATION, optical_path, start_stream
@@ -160,7 +160,7 @@ def follow_in_sphere(
         leaving = False
 
 
-@jit
+@allocating_jit
 def characterisation_batch(
     first, count, run_seed, layer, radius, density, medium, solids, tables, cut_off, chambers, lines, bins_per_kev,
     cells, shells, rings, leaving,

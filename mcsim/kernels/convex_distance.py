@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit, jit
 
 ACCURACY = (
     1e-10  # cm, between the bounds of a distance; where bodies nearly touch, round-off leaves up to 1e-7
@@ -72,7 +72,7 @@ def farthest_placed(solids, frame, d, point):
         point[k] = frame[0, k] * p + frame[1, k] * q + frame[2, k] * r
 
 
-@jit
+@allocating_jit
 def nearest_of_simplex(points, count, nearest):
     """Put the point nearest to the origin of the hull of up to four `points` (4, 3) in `nearest` (3,).
 
@@ -168,7 +168,7 @@ def _holds_origin(points):
     return (a > 0.0 and b > 0.0 and c > 0.0 and d > 0.0) or (a < 0.0 and b < 0.0 and c < 0.0 and d < 0.0)
 
 
-@jit
+@allocating_jit
 def distance(solids, centre_a, frame_a, scale_a, centre_b, frame_b, scale_b, half):
     """Bounds, upper and lower, of the distance between body A and body B, cm; both 0 if they overlap.
 
@@ -209,7 +209,7 @@ def distance(solids, centre_a, frame_a, scale_a, centre_b, frame_b, scale_b, hal
     return upper, lower
 
 
-@jit
+@allocating_jit
 def gap_along(solids, centre_a, frame_a, centre_b, frame_b, d):
     """Gap between the slabs across the unit vector `d` (3,) that hold two seeds; negative if the slabs overlap, cm."""
     a = np.empty(3)
@@ -234,7 +234,7 @@ def _cross(a, b, product):
     product[2] = a[0] * b[1] - a[1] * b[0]
 
 
-@jit
+@allocating_jit
 def overlap_depth(solids, centre_a, frame_a, centre_b, frame_b):
     """Least way by which one of two overlapping seeds must move to touch the other, cm.
 
@@ -314,7 +314,7 @@ def overlap_depth(solids, centre_a, frame_a, centre_b, frame_b):
     return -best
 
 
-@jit
+@allocating_jit
 def touched(solids, centre, frame, low, high, within):
     """Whether a seed comes `within` so many cm of each box between `low` and `high` (n, 3); bool (n,)."""
     result = np.empty(low.shape[0], dtype=np.bool_)

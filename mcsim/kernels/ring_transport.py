@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit, jit
 from mcsim.kernels.interaction import interact
 from mcsim.kernels.replay import draw_history, replayed_photon
 from mcsim.kernels.rng import STREAM_RINGS, optical_path, start_stream
@@ -53,7 +53,7 @@ def track_in_ring(ring, x, y, z, u, v, w, t_max):
     return length
 
 
-@jit
+@allocating_jit
 def ring_batch(
     first, count, run_seed, emission, rings, radius, density, medium, solids, tables, cut_off, tally
 ):

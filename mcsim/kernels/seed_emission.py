@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit, jit
 from mcsim.kernels.direction import isotropic
 from mcsim.kernels.rng import STREAM_PHASE_SPACE, optical_path, start_stream, uniform
 from mcsim.kernels.seed_passage import ABSORBED, pass_through_seed
@@ -52,7 +52,7 @@ def emission_energy(layer, state):
     return layer.line_energy[line]
 
 
-@jit
+@allocating_jit
 def emit_photons(first, count, run_seed, layer, solids, tables, cut_off, photons, history, totals):
     """Emit histories first … first+count−1 and record the photons that leave the seed.
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit
+from mcsim.kernels.seeds_in_voxels import to_seed
 from mcsim.kernels.solids import outside
-from mcsim.kernels.voxel_transport import to_seed
 
 LINES = 4096  # a fraction is right to about 1e-4
 # 1/p and 1/p² with p the real root of p³ = p + 1
 _STEP_1, _STEP_2 = 0.7548776662466927, 0.5698402909980532
 
 
-@jit
+@allocating_jit
 def blocked_volume(low, high, seeds, j, solids):
     """Volume of seed `j` inside the box between `low` and `high` (3,), cm³."""
     axis = seeds.frame[j, 2]
@@ -50,7 +50,7 @@ def blocked_volume(low, high, seeds, j, solids):
     return chords / LINES * (high[second] - low[second]) * (high[third] - low[third])
 
 
-@jit
+@allocating_jit
 def free_fractions(x_planes, y_planes, z_planes, seeds, solids):
     """Share of each flagged voxel outside all seeds, shape (f,)."""
     ny = y_planes.shape[0] - 1

@@ -7,66 +7,31 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mcsim.kernels._jit import jit
-from mcsim.kernels.interaction import interact
-from mcsim.kernels.rng import optical_path, start_stream
+from mcsim.kernels._jit import allocating_jit
+from mcsim.kernels.collect import collect
+from mcsim.kernels.given_photons import follow_photons, interact_often
+from mcsim.kernels.rng import STREAM_GIVEN, optical_path, start_stream
+from mcsim.kernels.seeds_in_voxels import PlacedSeeds
 from mcsim.kernels.solids import Solids
 from mcsim.kernels.tables import MediumTables
-from mcsim.kernels.voxel_transport import (
-    DOSE_TO_MEDIUM,
-    EMITTED,
-    QUANTITIES,
-    PlacedSeeds,
-    Tallies,
-    Voxels,
-    transport_photon,
-)
+from mcsim.kernels.voxel_transport import Tallies
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
+from mcsim.phantom import kernel_voxels
 from mcsim.phase_space import PhaseSpace, load_phase_space
 from mcsim.physics_settings import PhysicsSettings
 from mcsim.seed_model import SeedModel, load_seed_model
 
-STREAM_TEST = 90  # apart from the streams of the program
 
-
-@jit
-def follow_photons(
-    points, directions, energies, weights, emitter, run_seed, voxels, seeds, solids, tables, cut_off, tallies,
-):  # fmt: skip
-    state = np.empty(2, np.uint64)
-    scratch = (
-        np.empty(voxels.media_count),
-        np.empty(voxels.media_count),
-        np.empty((2, solids.z_min.shape[0])),
-        np.empty(2),
-    )
-    for i in range(points.shape[0]):
-        start_stream(state, run_seed, STREAM_TEST, 0, i)
-        tallies.balance[EMITTED] += weights[i] * energies[i]
-        transport_photon(
-            points[i, 0], points[i, 1], points[i, 2], directions[i, 0], directions[i, 1], directions[i, 2],
-            energies[i], emitter, weights[i], voxels, seeds, solids, tables, cut_off, scratch, tallies, state,
-        )  # fmt: skip
-
-
-@jit
+@allocating_jit
 def optical_paths(run_seed, count):
     """The first optical path that photon i of `follow_photons` gets."""
     state = np.empty(2, np.uint64)
     paths = np.empty(count)
     for i in range(count):
-        start_stream(state, run_seed, STREAM_TEST, 0, i)
+        start_stream(state, run_seed, STREAM_GIVEN, 0, i)
         paths[i] = optical_path(state)
     return paths
-
-
-@jit
-def interact_often(energy, medium, tables, run_seed, energies, cosines, processes):
-    state = np.empty(2, np.uint64)
-    for i in range(energies.shape[0]):
-        start_stream(state, run_seed, STREAM_TEST, 1, i)
-        energies[i], _, _, cosines[i], processes[i] = interact(energy, 0.0, 0.0, 1.0, medium, tables, state)
 
 
 class Transport:
@@ -75,20 +40,25 @@ class Transport:
     def __init__(
         self, planes: list[np.ndarray], density: np.ndarray, tables: MediumTables, solids: Solids,
         medium: np.ndarray | None = None, media_count: int = 1,
+        scoring: tuple[slice, slice, slice] | None = None,
     ) -> None:  # fmt: skip
         planes = [np.ascontiguousarray(p, dtype=np.float64) for p in planes]
         self.shape = tuple(len(p) - 1 for p in planes)
         density = np.broadcast_to(np.asarray(density, dtype=np.float32), self.shape)
         index = np.zeros(self.shape, dtype=np.uint8) if medium is None else medium.astype(np.uint8)
         self.planes = planes
-        self.voxels = Voxels(*planes, index.ravel().copy(), density.ravel().copy(), media_count, 0)
-        self.seeds = no_seeds()
+        self.scoring = scoring or tuple(slice(0, n) for n in self.shape)
+        self.voxels, self.seeds = kernel_voxels(
+            planes, self.scoring, index, density, media_count, no_seeds(), tables, 0
+        )
         self.tables, self.solids = tables, solids
 
     @property
     def volume(self) -> np.ndarray:
-        """Voxel volumes, cm³."""
-        dx, dy, dz = (np.diff(p) for p in self.planes)
+        """Volumes of the scoring voxels, cm³."""
+        dx, dy, dz = (
+            np.diff(p[s.start : s.stop + 1]) for p, s in zip(self.planes, self.scoring, strict=True)
+        )
         return dx[:, None, None] * dy[:, None] * dz
 
     def send(
@@ -96,23 +66,25 @@ class Transport:
         weights: np.ndarray | float = 1.0, run_seed: int = 1, cut_off: float = 1.0, emitter: int = -1,
         regions: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Tally, shape of the phantom, and energy balance of the photons."""
+        """Tally, shape of the scoring region, and energy balance of the photons."""
         points = np.ascontiguousarray(np.atleast_2d(points), dtype=np.float64)
         directions = np.ascontiguousarray(np.atleast_2d(directions), dtype=np.float64)
         one = np.ones(len(points))
-        voxels = int(np.prod(self.shape))
-        region = np.zeros(0, np.int16) if regions is None else regions.ravel().astype(np.int16)
+        block = len(self.voxels.medium)
+        region = np.zeros(0, np.int16) if regions is None else np.pad(regions, 1).ravel().astype(np.int16)
         rows = 1 if regions is None else int(regions.max()) + 1
         tallies = Tallies(
-            np.zeros((voxels, QUANTITIES + 1)), region, np.zeros((rows, len(self.tables.total))), np.zeros(5)
-        )
+            np.zeros(2 * block), np.zeros(2 * block), np.zeros(block), region,
+            np.zeros((rows, len(self.tables.total))), np.zeros(5),
+        )  # fmt: skip
         follow_photons(
             points, directions, energies * one, weights * one, emitter, run_seed, self.voxels, self.seeds,
             self.solids, self.tables, cut_off, tallies,
         )  # fmt: skip
-        self.scored = tallies.dose.reshape(*self.shape, QUANTITIES + 1)
-        self.spectrum = tallies.spectrum
-        return self.scored[..., DOSE_TO_MEDIUM], tallies.balance
+        self.spectrum, balance = tallies.spectrum.copy(), tallies.balance.copy()
+        self.scored = np.zeros((4, *self.voxels.shape))
+        collect(tallies, self.scored)
+        return self.scored[0], balance
 
 
 def no_seeds() -> PlacedSeeds:
@@ -180,10 +152,11 @@ def transport(seed_model: SeedModel) -> Callable[..., Transport]:
     def make(
         planes: list[np.ndarray], density: np.ndarray | float, tables: MediumTables,
         medium: np.ndarray | None = None, media_count: int = 1,
+        scoring: tuple[slice, slice, slice] | None = None,
     ) -> Transport:  # fmt: skip
         # The seed's media come after the phantom's; without seeds its solids are never asked for.
         solids = seed_model.kernel_solids(media_count)
-        return Transport(planes, np.asarray(density), tables, solids, medium, media_count)
+        return Transport(planes, np.asarray(density), tables, solids, medium, media_count, scoring)
 
     return make
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mcsim.cross_sections import VACANCIES, ElementTable, element_symbols, element_table
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit
 from mcsim.kernels.photoelectric import sample_fluorescence
 from mcsim.kernels.rng import start_stream
 from mcsim.materials import Material, material
@@ -26,7 +26,7 @@ KRAUSE = {
 }
 
 
-@jit
+@allocating_jit
 def absorb_often(index, tables, run_seed, energies):
     state = np.empty(2, np.uint64)
     for i in range(energies.shape[0]):

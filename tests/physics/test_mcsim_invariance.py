@@ -62,7 +62,7 @@ def test_uniform_source_per_mass_gives_uniform_dose(
 
 
 def random_block(rng: np.random.Generator, n: int = 8):
-    planes = [np.concatenate([[0.0], np.cumsum(rng.uniform(0.2, 0.6, n))]) for _ in range(3)]
+    planes = [np.linspace(0.0, rng.uniform(0.3, 0.5) * n, n + 1) for _ in range(3)]
     return planes, rng.uniform(0.05, 3.0, (n, n, n)).astype(np.float32), rng.integers(0, 3, (n, n, n))
 
 
@@ -146,10 +146,15 @@ def implant(medium_tables, seed_model, phase_space):
         axes = np.array([[0.0, 0.0, 1.0], [0.0, 0.6, 0.8]])
         placed, _ = place_seeds(phantom, seed_model, positions, axes, np.ones(2), interseed)
         placed = placed._replace(weight=np.array(weights, dtype=float))
-        tallies = Tallies(np.zeros((1000, 3)), np.zeros(0, np.int16), np.zeros((1, 1)), np.zeros(5))
-        voxels = phantom.kernel_voxels(placed, 0)
+        block = 12**3
+        tallies = Tallies(
+            np.zeros(2 * block), np.zeros(2 * block), np.zeros(0), np.zeros(0, np.int16), np.zeros((1, 1)),
+            np.zeros(5),
+        )  # fmt: skip
+        voxels, placed = phantom.kernel_voxels(placed, tables, 0)
         transport_batch(np.arange(2), 0, 4000, 1, emission, voxels, placed, solids, tables, 1.0, tallies)
-        return tallies.dose[:, 0], tallies.balance
+        to_medium = (tallies.primary + tallies.scattered)[::2].reshape(12, 12, 12)[1:-1, 1:-1, 1:-1]
+        return to_medium.ravel(), tallies.balance
 
     return run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcsim.kernels.voxel_transport import DOSE_TO_MEDIUM, DOSE_TO_WATER
 from mcsim.materials import material
 from mcsim.medium_tables import mass_energy_absorption
 from mcsim.phantom import Phantom, surrounded
@@ -13,6 +12,7 @@ from mcsim.result import QUANTITY_NAMES, Result
 from mcsim.simulation import Simulation
 from mcsim.simulation_settings import Settings, StoppingRule
 
+DOSE_TO_MEDIUM, DOSE_TO_WATER = 0, 1  # order in a result
 MEDIA = ("muscle", "water", "cortical_bone")
 AXIS = np.array([[0.0, 0.0, 1.0]])
 
@@ -75,7 +75,7 @@ def test_ratio_is_that_of_energy_absorption_for_one_energy(
     tables = absorb_only(medium_tables("water", "cortical_bone"))
     run = transport([np.linspace(0.0, 1.0, 5)] * 3, 1.92, tables, np.ones((4, 4, 4)), 2)
     run.send(np.array([[0.4, 0.6, 0.0]]), np.array([[0.1, -0.1, 0.99]]) / 0.99498743710662, energy)
-    to_medium, to_water, primary, _ = run.scored.reshape(-1, 4).sum(axis=0)
+    to_medium, to_water, primary, _ = run.scored.reshape(4, -1).sum(axis=1)
     energies = np.array([energy])
     expected = mass_energy_absorption(material("water"), energies)
     expected /= mass_energy_absorption(material("cortical_bone"), energies)

@@ -7,7 +7,7 @@ import pytest
 
 from mcsim.characterisation_cells import ScoringCells
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit
 from mcsim.kernels.characterisation import follow_in_sphere
 from mcsim.kernels.rng import start_stream
 from mcsim.kernels.shell_scoring import score_flight
@@ -23,7 +23,7 @@ CELLS = ScoringCells(
 )
 
 
-@jit
+@allocating_jit
 def score_often(cells, ray, step, shells, rings, times):
     state = np.empty(2, np.uint64)
     for k in range(times):
@@ -31,7 +31,7 @@ def score_often(cells, ray, step, shells, rings, times):
         score_flight(cells, ray[0], ray[1], ray[2], ray[3], ray[4], ray[5], step, 1.0, shells, rings, state)
 
 
-@jit
+@allocating_jit
 def follow_often(points, directions, energy, radius, density, solids, tables, cells, shells, rings, run_seed):
     state = np.empty(2, np.uint64)
     cell_state = np.empty(2, np.uint64)

@@ -17,11 +17,12 @@ SEED_MEDIA = ("titanium", "air", "silver_halide_6711", "silver")
 
 @st.composite
 def grids(draw):
-    """Unevenly spaced planes, 1 to 6 cells along each axis."""
+    """Even planes, another spacing along each axis, 1 to 6 cells."""
     planes = []
     for _ in range(3):
-        steps = draw(st.lists(st.floats(0.05, 2.0), min_size=1, max_size=6))
-        planes.append(draw(st.floats(-5.0, 5.0)) + np.concatenate([[0.0], np.cumsum(steps)]))
+        cells = draw(st.integers(1, 6))
+        low = draw(st.floats(-5.0, 5.0))
+        planes.append(np.linspace(low, low + draw(st.floats(0.05, 2.0)) * cells, cells + 1))
     return planes
 
 
@@ -128,7 +129,7 @@ def test_each_voxel_gets_its_own_track_length(tracks, data) -> None:
 
 
 def random_phantom(rng: np.random.Generator):
-    planes = [np.concatenate([[0.0], np.cumsum(rng.uniform(0.05, 0.6, n))]) - 1.0 for n in (9, 7, 8)]
+    planes = [np.linspace(-1.0, rng.uniform(0.8, 2.5), n + 1) for n in (9, 7, 8)]
     shape = tuple(len(p) - 1 for p in planes)
     return planes, rng.uniform(0.05, 3.0, shape).astype(np.float32), rng.integers(0, 3, shape)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, kstest
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit
 from mcsim.kernels.rng import mix, optical_path, start_stream, uniform
 
 # 40 checks at most in this file, family-wise 1e-6
@@ -14,7 +14,7 @@ P_VALUE = 2.5e-8
 MASK = (1 << 64) - 1
 
 
-@jit
+@allocating_jit
 def draw(run_seed, stream, seed_index, history, count):
     state = np.empty(2, np.uint64)
     start_stream(state, run_seed, stream, seed_index, history)
@@ -24,7 +24,7 @@ def draw(run_seed, stream, seed_index, history, count):
     return values
 
 
-@jit
+@allocating_jit
 def first_numbers(run_seed, stream, seed_index, histories):
     state = np.empty(2, np.uint64)
     values = np.empty((histories, 2))
@@ -35,7 +35,7 @@ def first_numbers(run_seed, stream, seed_index, histories):
     return values
 
 
-@jit
+@allocating_jit
 def first_paths(count):
     state = np.empty(2, np.uint64)
     values = np.empty(count)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit
 from mcsim.kernels.replay import PARTS, stored_history
 from mcsim.phase_space import make_phase_space
 from mcsim.result import GROUPS
 from mcsim.seed_model import load_seed_model
 
 
-@jit
+@allocating_jit
 def stored_histories(productive, run_seed, seed_count, first, batches, count):
     """Stored history of every seed and history, (batches, seeds, count)."""
     found = np.empty((batches, seed_count, count), np.int64)

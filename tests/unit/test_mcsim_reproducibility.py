@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels._jit import jit
-from mcsim.kernels.replay import draw_history, replayed_photon
+from mcsim.kernels._jit import allocating_jit
+from mcsim.kernels.replay import next_history, replayed_photon
 from mcsim.kernels.rng import STREAM_IMPLANT, start_stream
 from mcsim.result import Result, merge
 from mcsim.result_file import read_result, write_result
@@ -170,13 +170,13 @@ def test_stopping_on_histories_counts_emitted_photons(small_run) -> None:
     assert per_batch == pytest.approx(900 / run.phase_space.productive_share, rel=1e-12)
 
 
-@jit
+@allocating_jit
 def emitted(emission, run_seed, seed_index, count):
     state = np.empty(2, np.uint64)
     values = np.empty((count, 7))
     for h in range(count):
         start_stream(state, run_seed, STREAM_IMPLANT, seed_index, h)
-        history, cosine, sine, sign = draw_history(emission, state)
+        history, cosine, sine, sign = next_history(emission, run_seed, 2, seed_index, h, count, state)
         values[h] = np.array(replayed_photon(emission, emission.first_photon[history], cosine, sine, sign))
     return values
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcsim.cross_sections import element_table
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit
 from mcsim.kernels.rng import start_stream
 from mcsim.kernels.seed_emission import emission_point
 from mcsim.kernels.solids import interval, outside
@@ -74,7 +74,7 @@ ACTIVE = {
 }
 
 
-@jit
+@allocating_jit
 def emission_points(layer, count):
     state = np.empty(2, np.uint64)
     values = np.empty((count, 2))

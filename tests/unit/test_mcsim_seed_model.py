@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import allocating_jit
 from mcsim.kernels.rng import start_stream
 from mcsim.kernels.seed_emission import emission_energy, emission_point
 from mcsim.seed_model import SeedModel, load_seed_model
@@ -17,7 +17,7 @@ from mcsim.spectrum import load_spectrum
 COATING = 0.000175  # cm
 
 
-@jit
+@allocating_jit
 def emission_points(layer, count):
     state = np.empty(2, np.uint64)
     values = np.empty((count, 3))

@@ -174,7 +174,7 @@ def _uniform_source(effort: Effort) -> list[Check]:
 
 
 def _random_block(rng: np.random.Generator) -> tuple[list[FloatArray], FloatArray, NDArray[np.int64]]:
-    planes = [np.concatenate([[0.0], np.cumsum(rng.uniform(0.2, 0.6, 8))]) for _ in range(3)]
+    planes = [np.linspace(0.0, 8 * rng.uniform(0.3, 0.5), 9) for _ in range(3)]
     return planes, rng.uniform(0.05, 3.0, (8, 8, 8)), rng.integers(0, 3, (8, 8, 8))
 
 

@@ -108,7 +108,7 @@ def _narrow_beams(effort: Effort) -> list[Check]:
     media = ("water", "cortical_bone", "lung")
     for number, energy in enumerate(BEAM_ENERGIES):
         rng = np.random.default_rng(100 + number)
-        planes = [np.concatenate([[0.0], np.cumsum(rng.uniform(0.05, 0.6, n))]) - 1.0 for n in (9, 7, 8)]
+        planes = [np.linspace(-1.0, rng.uniform(0.8, 2.5), n + 1) for n in (9, 7, 8)]
         shape = tuple(len(p) - 1 for p in planes)
         density, medium = rng.uniform(0.05, 3.0, shape), rng.integers(0, 3, shape)
         ends = np.array([rng.uniform(p[0], p[-1], 2) for p in planes])
@@ -213,7 +213,7 @@ def _primary_kerma(effort: Effort) -> tuple[list[Check], Figure]:
 def _seed_shadow(effort: Effort) -> list[Check]:
     """Transmission of beams through a 6711 in empty space against its chords."""
     geometry = published_data("published_values")["geometry_6711_cm"]
-    planes = [np.array([-0.5, -0.1, 0.1, 0.5]), np.array([-0.5, 0.01, 0.5]), np.array([-0.5, -0.2, 0.2, 0.5])]
+    planes = [np.linspace(-0.5, 0.5, n + 1) for n in (3, 2, 5)]
     into = box(planes, ("water",), EMPTY)
     outside, cavity, rod = (geometry[k] for k in ("capsule_radius", "cavity_radius", "rod_radius"))
     coating = geometry["coating"]

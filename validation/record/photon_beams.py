@@ -9,14 +9,16 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsim.kernels.collect import collect
+from mcsim.kernels.given_photons import follow_photons, interact_often
+from mcsim.kernels.seeds_in_voxels import PlacedSeeds
 from mcsim.kernels.tables import MediumTables
-from mcsim.kernels.voxel_transport import DOSE_TO_MEDIUM, QUANTITIES, PlacedSeeds, Tallies
+from mcsim.kernels.voxel_transport import Tallies
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phantom import Phantom
 from mcsim.seed_model import SeedModel, load_seed_model
 from mcsim.seed_placement import place_seeds
-from validation.record.photon_kernels import follow_photons, interact_often
 
 FloatArray = NDArray[np.float64]
 
@@ -135,17 +137,23 @@ def send(
     placed = NO_SEEDS
     if seeds is not None:
         placed, _ = place_seeds(phantom, into.model, *seeds, np.ones(len(seeds[0])), interseed=True)
+    voxels, in_block = phantom.kernel_voxels(placed, tables, 0)
+    block = len(voxels.medium)
     tallies = Tallies(
-        np.zeros((phantom.medium.size, QUANTITIES)),
-        np.zeros(0, np.int16),
-        np.zeros((1, len(tables.total))),
-        np.zeros(5),
+        primary=np.zeros(2 * block),
+        scattered=np.zeros(2 * block),
+        deposited=np.zeros(0),
+        region=np.zeros(0, np.int16),
+        spectrum=np.zeros((1, 1)),
+        balance=np.zeros(5),
     )
     follow_photons(
-        points, directions, energies * one, weights * one, run_seed, phantom.kernel_voxels(placed, 0), placed,
-        into.model.kernel_solids(len(phantom.media)), tables, tallies,
+        points, directions, energies * one, weights * one, -1, run_seed, voxels, in_block,
+        into.model.kernel_solids(len(phantom.media)), tables, 1.0, tallies,
     )  # fmt: skip
-    return tallies.dose[:, DOSE_TO_MEDIUM].reshape(phantom.medium.shape), tallies.balance
+    balance, dose = tallies.balance.copy(), np.empty((3, *phantom.scoring_shape))
+    collect(tallies, dose)
+    return dose[0], balance
 
 
 def interactions(
