@@ -129,12 +129,12 @@ def _simulate(folder: Path, setting: str, effort: Effort) -> tuple[Result, NDArr
         59.4,
         Settings(
             seeds="interseed" if setting == MIXED else "superposition",
-            productive_histories_per_batch=effort.pick(40_000, 200_000),
+            productive_histories_per_batch=effort.pick(40_000, 1_000_000),
             phase_space_histories=effort.pick(1_000_000, 10_000_000),
         ),
         threads=effort.threads,
     )
-    return simulation.run(StoppingRule(batches=(0, effort.pick(20, 60)))), medium[scoring]
+    return simulation.run(StoppingRule(batches=(0, effort.pick(20, 240)))), medium[scoring]
 
 
 def _seed_positions(folder: Path) -> FloatArray:

@@ -129,7 +129,7 @@ def _two_seeds(run_seed: int, histories: int, threads: int) -> Simulation:
 
 def _stated_uncertainty(effort: Effort) -> tuple[list[Check], Figure]:
     """The variance that runs state against that between them, pooled over voxels; its own uncertainty by jackknife."""
-    runs = effort.pick(24, 160)
+    runs = effort.pick(48, 160)
     results: list[Result] = []
     for run_seed in range(runs):
         simulation = _two_seeds(run_seed, effort.pick(600, 2000), effort.threads)
