@@ -17,6 +17,7 @@ from mcsim.materials import material
 
 FloatArray = NDArray[np.float64]
 AXES = ("x", "y", "z")
+SURROUNDING_CELL = 2.0  # cm: photons fly some centimetres between collisions
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ class Phantom:
         for axis, planes in zip(AXES, self.scoring_planes, strict=True):
             steps = np.diff(planes)
             if not len(steps) or np.ptp(steps) > 1e-6 * steps.mean():
+                low, high = steps.min(initial=np.inf), steps.max(initial=0.0)
                 raise InvalidInput(
-                    f"{axis} spacing of the scoring voxels is {steps.min(initial=np.inf):g} to {steps.max(initial=0.0):g} "
-                    f"cm, expected one value (dose is scored in even voxels). Correct the planes or the scoring region."
+                    f"{axis} spacing of the scoring voxels is {low:g} to {high:g} cm, expected one value (dose is "
+                    f"scored in even voxels). Correct the planes or the scoring region."
                 )
         for name, values in (("medium", self.medium), ("density", self.density)):
             if values.shape != shape:
@@ -156,9 +158,7 @@ def kernel_voxels(
     )
     block = np.pad(medium[scoring], 1, constant_values=LEFT_BLOCK).ravel()
     block[flagged] |= SEED_FLAG
-    outer = np.ones(medium.shape, dtype=bool)
-    outer[scoring] = False
-    largest = [float(density[outer & (medium == m)].max(initial=0.0)) for m in range(media_count)]
+    cells, largest = largest_densities(planes, scoring, medium, density, media_count)
     looked_up = np.concatenate([tables.total, tables.energy_absorption], axis=2)
     x, y, z = (np.ascontiguousarray(p, dtype=np.float64) for p in planes)
     voxels = Voxels(
@@ -173,11 +173,62 @@ def kernel_voxels(
         z_planes=z,
         outer_medium=np.ascontiguousarray(medium),
         outer_density=np.ascontiguousarray(density, dtype=np.float32),
-        largest_density=np.array(largest),
+        cells=cells,
+        largest_density=largest,
         coefficients=np.ascontiguousarray(looked_up[:, [*range(media_count), water]]),
         media_count=media_count,
     )
     return voxels, seeds
+
+
+def largest_densities(
+    planes: Sequence[FloatArray],
+    scoring: tuple[slice, slice, slice],
+    medium: NDArray[np.uint8],
+    density: NDArray[np.float32],
+    media_count: int,
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Largest density of each medium around the block, in even cells over the phantom.
+
+    Parameters
+    ----------
+    planes, scoring, medium, density, media_count
+        As in `kernel_voxels`.
+
+    Returns
+    -------
+    cells : ndarray of int64, shape (3,)
+        Cells along x, y, z: some 2 cm wide, or one in all if everything around the block is alike.
+    largest : ndarray, shape (cells in all, media)
+        g/cm³; 0 where a cell has none of a medium outside the block.
+    """
+    outer = np.ones(medium.shape, dtype=bool)
+    outer[scoring] = False
+    around = density[outer]
+    alike = (
+        bool(np.all(medium[outer] == medium[outer][:1]) and np.ptp(around) == 0.0) if around.size else True
+    )
+    extent = [p[-1] - p[0] for p in planes]
+    cells = np.array([1 if alike else max(1, round(e / SURROUNDING_CELL)) for e in extent], dtype=np.int64)
+    largest = np.zeros((*cells, media_count))
+    # A voxel counts in every cell that it touches.
+    ranges = [
+        np.clip(np.floor((np.stack([p[:-1], p[1:]]) - p[0]) / e * n + [[-1e-9], [1e-9]]), 0, n - 1).astype(
+            int
+        )
+        for p, e, n in zip(planes, extent, cells, strict=True)
+    ]
+    of_medium = [np.where(outer & (medium == m), density, 0.0) for m in range(media_count)]
+    for cx in range(cells[0]):
+        in_x = (ranges[0][0] <= cx) & (ranges[0][1] >= cx)
+        for cy in range(cells[1]):
+            in_y = (ranges[1][0] <= cy) & (ranges[1][1] >= cy)
+            for m, values in enumerate(of_medium):
+                along_z = values[in_x][:, in_y].max(axis=(0, 1))
+                for cz in range(cells[2]):
+                    in_z = (ranges[2][0] <= cz) & (ranges[2][1] >= cz)
+                    largest[cx, cy, cz, m] = along_z[in_z].max()
+    return cells, largest.reshape(-1, media_count)
 
 
 def surrounded(

@@ -31,7 +31,9 @@ class Voxels(NamedTuple):
     z_planes: np.ndarray
     outer_medium: np.ndarray  # (nx, ny, nz) uint8 between all boundaries
     outer_density: np.ndarray  # (nx, ny, nz) float32
-    largest_density: np.ndarray  # (media,): of each medium outside the block, g/cm³
+    # Even cells over the whole phantom, each with the largest density of every medium in it outside the block.
+    cells: np.ndarray  # (3,) int64
+    largest_density: np.ndarray  # (cells, media), g/cm³; flat index (ix cells[1] + iy) cells[2] + iz
     # What a flight looks up, per energy bin of the tables: attenuation and its slope, µ_en/ρ and its slope; the last
     # row of each bin is liquid water.
     coefficients: np.ndarray  # (bins, media + 1, 4), cm²/g

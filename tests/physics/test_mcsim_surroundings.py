@@ -130,3 +130,24 @@ def test_scattered_dose_does_not_depend_on_how_much_is_block(
     spread = difference.std(ddof=1) / np.sqrt(40)
     assert abs(difference.mean()) < 6.2 * spread
     assert 6.2 * spread < 0.03 * doses[0].mean()  # detects 3 %; several times as much comes back
+
+
+def test_no_density_around_the_block_is_above_its_cell_s(transport, medium_tables) -> None:
+    # A density above the one that tentative collisions are drawn with would be taken for less than it is.
+    rng = np.random.default_rng(12)
+    planes, density, medium = random_patchwork(rng)
+    planes = [4.0 * p for p in planes]
+    run = transport(
+        planes, density, medium_tables(*MEDIA, *SEED_MEDIA), medium=medium, media_count=3, scoring=BLOCK
+    )
+    cells, largest = run.voxels.cells, run.voxels.largest_density
+    assert cells.min() > 3
+    low, high = (np.array([p[k] for p in planes]) for k in (0, -1))
+    points = rng.uniform(low, high, (50_000, 3))
+    index = np.stack([np.searchsorted(p, x) - 1 for p, x in zip(planes, points.T, strict=True)], axis=1)
+    points, index = points[~in_block(index)], index[~in_block(index)]
+    cell = ((points - low) / (high - low) * cells).astype(int)
+    flat = (cell[:, 0] * cells[1] + cell[:, 1]) * cells[2] + cell[:, 2]
+    here = tuple(index.T)
+    assert np.all(density[here] <= largest[flat, medium[here]])
+    assert largest.mean() < 0.9 * density.max()  # and it is not one number for all
