@@ -169,3 +169,13 @@ def test_wrong_choices_on_the_command_line_are_refused(choice: str, words: str) 
 def test_wrong_ranges_on_the_command_line_are_refused(given: str) -> None:
     with pytest.raises(InvalidInput, match="expected LOW:HIGH"):
         tissues_of("neck", None, None, given, None, None, None, None)
+
+
+@pytest.mark.parametrize("media", ["water", "water_body"])
+def test_tissue_options_without_effect_are_refused(media: str) -> None:
+    none = (None,) * 7
+    assert tissues_of("neck", *none, media=media) == MediaSettings()
+    with pytest.raises(InvalidInput, match=rf"media is '{media}', on which --hounsfield-curve has no effect"):
+        tissues_of("thorax", *none, media=media)
+    with pytest.raises(InvalidInput, match="--medium-of, --contour-hu, --calcification-above has no effect"):
+        tissues_of("neck", ["GTV=muscle"], None, "all", None, None, None, 200.0, media)

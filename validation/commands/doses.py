@@ -111,6 +111,7 @@ def simulate(
             streak_radius,
             streak_replacement,
             calcification_above,
+            media,
         ),
         spectrum=spectrum,
         physics=physics_of(cut_off, coherent, incoherent, no_fluorescence),

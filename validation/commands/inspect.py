@@ -92,6 +92,7 @@ def inspect(
                 streak_radius,
                 streak_replacement,
                 calcification_above,
+                media,
             ),
         )
         sections += inspect_file.describe(source, CaseChoice(ct_series, plan, structures, seed_list), options)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from mcsim.hounsfield import DEFAULT_CURVE
 from mcsim.invalid_input import InvalidInput
 from validation.studies.media_settings import (
     CalcificationSettings,
@@ -70,6 +72,7 @@ def tissues_of(
     streak_radius: float | None,
     streak_replacement: str | None,
     calcification_above: float | None,
+    media: str = "patient",
 ) -> MediaSettings:
     """Settings of the curve file with what the other options say in place of its sections.
 
@@ -79,6 +82,8 @@ def tissues_of(
         Packaged curve or file.
     medium_of, contour_density, contour_hu, streak_override, streak_radius, streak_replacement, calcification_above
         As on the command line; None leaves what the file says.
+    media : str
+        The media of the simulation: these options say something about ``patient`` only.
 
     Returns
     -------
@@ -87,13 +92,27 @@ def tissues_of(
     Raises
     ------
     InvalidInput
-        An option or the file cannot be used.
+        An option or the file cannot be used, or would have no effect.
 
     Examples
     --------
     >>> tissues_of("neck", ["GTV=lymph"], "nominal", None, None, None, None, None).contours.density
     'nominal'
     """
+    if media != "patient":
+        _refuse_without_effect(
+            media,
+            {
+                "hounsfield-curve": None if curve == DEFAULT_CURVE.name else curve,
+                "medium-of": medium_of or None,
+                "contour-density": contour_density,
+                "contour-hu": contour_hu,
+                "streak-override": streak_override,
+                "streak-radius": streak_radius,
+                "streak-replacement": streak_replacement,
+                "calcification-above": calcification_above,
+            },
+        )
     settings = read_media_settings(curve).with_medium_of(medium_of or [])
     contours: ContourSettings = settings.contours
     if contour_density is not None:
@@ -112,6 +131,15 @@ def tissues_of(
     if calcification_above is not None:
         calcification = replace(calcification, above_hu=calcification_above)
     return replace(settings, contours=contours, streaks=streaks, calcification=calcification)
+
+
+def _refuse_without_effect(media: str, options: Mapping[str, object]) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise InvalidInput(
+            f"media is {media!r}, on which {', '.join(given)} has no effect, expected 'patient' with it. Leave it out "
+            f"or use --media patient."
+        )
 
 
 def _range(given: str) -> tuple[float, float]:

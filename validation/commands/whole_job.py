@@ -112,6 +112,7 @@ def run(
             streak_radius,
             streak_replacement,
             calcification_above,
+            media,
         ),
         spectrum=spectrum,
         physics=physics_of(cut_off, coherent, incoherent, no_fluorescence),

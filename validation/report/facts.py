@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from validation.report.number_text import duration, number
+from validation.report.settings_text import TOLD_HERE, physics_rows, plain, tissue_rows
 from validation.report.tables import FULLY_COVERED, ordered_structures
 from validation.studies.compare import Comparison
 
@@ -29,13 +30,10 @@ _SETTING_SENTENCES: dict[str, tuple[str, dict[str, str]]] = {
             "water": "water everywhere (TG-43 conditions)",
         },
     ),
-    "hounsfield_curve": ("CT numbers to tissues", {}),
     "outside_body": ("Outside the body outline", {}),
     "beyond_the_image": ("Beyond the edge of the CT", {}),
-    "seed_artefact_voxels_overridden": ("CT voxels near seeds replaced by tissue", {}),
-    "seed_artefact_replaced_by_hu": ("CT number given to them / HU", {}),
 }
-_SHOWN_ELSEWHERE = {*_SETTING_SENTENCES, "media", "phase_space_digest"}
+_SHOWN_ELSEWHERE = {*_SETTING_SENTENCES, *TOLD_HERE, "media", "phase_space_digest"}
 
 
 @dataclass(frozen=True)
@@ -131,11 +129,12 @@ def settings_notes(comparison: Comparison) -> list[tuple[str, str]]:
         Rows.
     """
     settings = comparison.monte_carlo_settings
-    return [
-        (what, sentences.get(str(settings[key]), _plain(settings[key])))
+    rows = [
+        (what, sentences.get(str(settings[key]), plain(settings[key])))
         for key, (what, sentences) in _SETTING_SENTENCES.items()
         if key in settings
     ]
+    return rows + tissue_rows(settings)
 
 
 def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
@@ -176,12 +175,13 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         constant = float(attributes["monte_carlo_dose_rate_constant"])
         source = attributes["monte_carlo_dose_rate_constant_source"]
         facts.append(("Monte Carlo dose-rate constant", f"{constant:.4g} cGy h⁻¹ U⁻¹ ({source})"))
+    facts += physics_rows(comparison.monte_carlo_settings)
     for engine, settings in (
         ("Monte Carlo", comparison.monte_carlo_settings),
         ("TG-43", comparison.tg43_settings),
     ):
         facts += [
-            (f"{engine}: {key.replace('_', ' ')}", _plain(value))
+            (f"{engine}: {key.replace('_', ' ')}", plain(value))
             for key, value in settings.items()
             if key not in _SHOWN_ELSEWHERE
         ]
@@ -195,7 +195,3 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("Phase-space digest", "phase_space_digest"),
     )
     return facts + [(what, str(attributes[key])) for what, key in digests if key in attributes]
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,127 @@
+"""Settings of a simulation as the report tells them: in words, with units, never as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mcsim.physics_settings import PhysicsSettings
+from validation.commands.tissue_options import tissues_of
+from validation.report.facts import run_facts, settings_notes
+from validation.report.settings_text import physics_rows, plain, tissue_rows
+from validation.studies.compare import Comparison
+from validation.studies.media_settings import MediaSettings
+
+
+def settings(tissues: MediaSettings | None = None, **more: object) -> dict[str, Any]:
+    """A settings record as a result file holds it."""
+    tissues = tissues or MediaSettings()
+    record = {
+        "hounsfield_curve": f"{tissues.curve.name}: {tissues.curve.source}",
+        "media_settings": tissues.record(),
+        "voxels_by_contour": 0,
+        "voxels_of_calcification": 0,
+        "seed_artefact_voxels_overridden": 0,
+        "physics": PhysicsSettings().__dict__,
+        "spectrum": "",
+        **more,
+    }
+    return json.loads(json.dumps(record))
+
+
+def test_default_physics_and_tissues() -> None:
+    assert dict(physics_rows(settings())) == {
+        "Photons followed down to": "1 keV",
+        "Coherent scattering": "with atomic form factors",
+        "Incoherent scattering": "on bound electrons, Klein-Nishina times the incoherent scattering function",
+        "Fluorescence": "of all elements",
+        "Spectrum": "the seed model's own",
+    }
+    rows = dict(tissue_rows(settings()))
+    assert rows["Density by CT number"].startswith("0.0012 at −1\u202f000, 0.9305 at −98, ")
+    assert rows["Density by CT number"].endswith("2.793 at 3\u202f000 HU; in g/cm³, straight between")
+    assert rows["Media by CT number"] == (
+        "air below −850 HU, mean male soft tissue below −150 HU, adipose below −30 HU, muscle below 120 HU, "
+        "cartilage below 300 HU, spongiosa below 700 HU, cortical bone above"
+    )
+    assert rows["Media by contour"] == "none: the CT number decides"
+    assert rows["Calcification"] == "none"
+    assert rows["Seeds and streaks on the CT"] == "nothing replaced: the CT does not show the seeds"
+
+
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        (("Ti", "Ag"), "of all elements but Ag, Ti, whose stays where it is made"),
+        (("all",), "none, it stays where it is made"),
+    ],
+)
+def test_chosen_physics(off: tuple[str, ...], words: str) -> None:
+    physics = PhysicsSettings(5.5, "off", "free_electrons", off).__dict__
+    rows = dict(physics_rows(settings(physics=physics, spectrum="i125_tg43u1")))
+    assert rows["Photons followed down to"] == "5.5 keV"
+    assert rows["Coherent scattering"] == "left out"
+    assert rows["Incoherent scattering"] == "on free electrons, Klein-Nishina"
+    assert rows["Fluorescence"] == words
+    assert rows["Spectrum"] == "i125_tg43u1"
+
+
+def test_chosen_tissues_with_their_counts() -> None:
+    tissues = tissues_of("neck", ["GTV=breast_gland", "SKIN=skin"], "nominal", None, None, 12.0, "40", 200.0)
+    counts = {"overridden": 1500, "of_seeds": 900, "bright": 400, "dark": 200}
+    record = settings(
+        tissues,
+        voxels_by_contour=1,
+        voxels_of_calcification=1234,
+        seed_artefact_volume_cm3=3.756,
+        seed_artefact_replaced_by_hu=40.2,
+        seed_artefact_patches_kept=7,
+        **{f"seed_artefact_voxels_{name}": count for name, count in counts.items()},
+    )
+    rows = dict(tissue_rows(record))
+    assert rows["Media by contour"] == (
+        "GTV: breast gland; SKIN: skin (1 voxel); soft tissue: voxels of −150 to 200 HU only; "
+        "density the medium's own"
+    )
+    assert rows["Calcification"] == ("mixed into soft tissue above 200 HU in the target (1\u202f234 voxels)")
+    assert rows["Seeds and streaks on the CT"] == (
+        "1\u202f500 CT voxels (3.76 cm³) replaced by tissue: 900 of seeds, 400 of bright, 200 of dark streaks; "
+        "seeds up to 2.5 mm, streaks up to 12 mm from an axis; tissue is −150 to 120 HU, in the target −30 to "
+        "120 HU; by 40 HU, in the target 40 HU; 7 patches near seeds left as they are"
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("off", "not looked for (streak override off)"), ("always", "looked for, nothing to replace")],
+)
+def test_nothing_replaced_says_why(mode: str, words: str) -> None:
+    tissues = tissues_of("neck", None, None, "all", mode, None, None, None)
+    assert dict(tissue_rows(settings(tissues)))["Seeds and streaks on the CT"] == words
+
+
+def test_water_and_files_of_before_say_nothing() -> None:
+    assert tissue_rows({"media_mode": "water"}) == []
+    assert physics_rows({"media_mode": "water"}) == []
+    old = {"hounsfield_curve": "neck", "seed_artefact_voxels_overridden": 12}
+    assert tissue_rows(old) == [
+        ("CT numbers to tissues", "neck"),
+        ("Seeds and streaks on the CT", "12 CT voxels replaced by tissue"),
+    ]
+
+
+def test_the_report_shows_no_json(comparison: Comparison) -> None:
+    data = comparison.data.copy()
+    record = settings(analogue=False, spectra_of=[], variance_reduction="none", voxel_cm=0.1)
+    data.attrs["monte_carlo_settings"] = json.dumps(record)
+    rows = settings_notes(Comparison(data)) + run_facts(Comparison(data))
+    assert not [row for row in rows if any(sign in row[1] for sign in '{}[]"')]
+    assert dict(rows)["Monte Carlo: analogue"] == "no"
+    assert dict(rows)["Coherent scattering"] == "with atomic form factors"
+    assert len([what for what, _ in rows if what == "Media by CT number"]) == 1
+
+
+def test_plain_values() -> None:
+    assert [plain(v) for v in (True, None, "", [1, 2], "x", 3)] == ["yes", "none", "none", "[1, 2]", "x", "3"]

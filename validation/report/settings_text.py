@@ -1,0 +1,221 @@
+"""Settings of the Monte Carlo simulation in words: physics, and how the CT became tissue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from validation.report.number_text import number
+
+Rows = list[tuple[str, str]]
+
+#: Settings told here, so that nothing else needs to print them.
+TOLD_HERE = frozenset(
+    {
+        "physics",
+        "spectrum",
+        "hounsfield_curve",
+        "media_settings",
+        "voxels_by_contour",
+        "voxels_of_calcification",
+        "seed_artefact_voxels_overridden",
+        "seed_artefact_voxels_of_seeds",
+        "seed_artefact_voxels_bright",
+        "seed_artefact_voxels_dark",
+        "seed_artefact_volume_cm3",
+        "seed_artefact_replaced_by_hu",
+        "seed_artefact_patches_kept",
+    }
+)
+_COHERENT = {"form_factor": "with atomic form factors", "off": "left out"}
+_INCOHERENT = {
+    "scattering_function": "on bound electrons, Klein-Nishina times the incoherent scattering function",
+    "free_electrons": "on free electrons, Klein-Nishina",
+}
+_MILLIMETRES_PER_CENTIMETRE = 10.0
+_REPLACEMENTS = {"median": "the median of clean voxels near by", "water": "0 HU"}
+
+
+def plain(value: object) -> str:
+    """A setting that has no sentence of its own.
+
+    Parameters
+    ----------
+    value : object
+        As read from JSON.
+
+    Returns
+    -------
+    str
+        Text.
+
+    Examples
+    --------
+    >>> plain(False), plain([]), plain(["GTV", "PTV"]), plain(0.1)
+    ('no', 'none', 'GTV, PTV', '0.1')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ("", [], {}):
+        return "none"
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def physics_rows(settings: Mapping[str, Any]) -> Rows:
+    """How interactions were described, as (what, value).
+
+    Parameters
+    ----------
+    settings : mapping
+        Settings of the Monte Carlo result; files written before there was a choice say nothing.
+
+    Returns
+    -------
+    list of (str, str)
+        Rows.
+
+    Examples
+    --------
+    >>> physics_rows({"physics": {"cut_off_kev": 5.0, "fluorescence_off": ["Ag"]}})
+    [('Photons followed down to', '5 keV'), ('Fluorescence', 'of all elements but Ag, whose stays where it is made')]
+    """
+    rows: Rows = []
+    physics = settings.get("physics")
+    if isinstance(physics, Mapping):
+        if "cut_off_kev" in physics:
+            rows.append(("Photons followed down to", f"{physics['cut_off_kev']:g} keV"))
+        for key, what, words in (
+            ("coherent", "Coherent scattering", _COHERENT),
+            ("incoherent", "Incoherent scattering", _INCOHERENT),
+        ):
+            if key in physics:
+                rows.append((what, words.get(physics[key], str(physics[key]))))
+        if "fluorescence_off" in physics:
+            rows.append(("Fluorescence", _fluorescence(list(physics["fluorescence_off"]))))
+    if "spectrum" in settings:
+        rows.append(("Spectrum", str(settings["spectrum"]) or "the seed model's own"))
+    return rows
+
+
+def _fluorescence(off: list[str]) -> str:
+    if not off:
+        return "of all elements"
+    if off == ["all"]:
+        return "none, it stays where it is made"
+    return f"of all elements but {', '.join(off)}, whose stays where it is made"
+
+
+def tissue_rows(settings: Mapping[str, Any]) -> Rows:
+    """How the CT became densities and media, as (what, value).
+
+    Parameters
+    ----------
+    settings : mapping
+        Settings of the Monte Carlo result.
+
+    Returns
+    -------
+    list of (str, str)
+        Rows; none where the media are water.
+    """
+    rows: Rows = []
+    if "hounsfield_curve" in settings:
+        rows.append(("CT numbers to tissues", str(settings["hounsfield_curve"])))
+    record = settings.get("media_settings")
+    if isinstance(record, Mapping):
+        rows += _curve_rows(record)
+        rows.append(("Media by contour", _contours(record, settings.get("voxels_by_contour"))))
+        rows.append(("Calcification", _calcification(record, settings.get("voxels_of_calcification"))))
+    if "seed_artefact_voxels_overridden" in settings:
+        rows.append(("Seeds and streaks on the CT", _streaks(settings, record)))
+    return rows
+
+
+def _curve_rows(record: Mapping[str, Any]) -> Rows:
+    rows: Rows = []
+    points = [f"{point['g_cm3']:g} at {_hu(point['hu'])}" for point in record.get("density", ())]
+    if points:
+        rows.append(("Density by CT number", f"{', '.join(points)} HU; in g/cm³, straight between"))
+    bins = record.get("media", ())
+    names = [str(entry["medium"]).replace("_", " ") for entry in bins]
+    ends = [f" below {_hu(entry['below_hu'])} HU" if "below_hu" in entry else " above" for entry in bins]
+    if names:
+        rows.append(("Media by CT number", ", ".join(a + b for a, b in zip(names, ends, strict=True))))
+    return rows
+
+
+def _contours(record: Mapping[str, Any], voxels: object) -> str:
+    entries = record.get("medium_of", ())
+    if not entries:
+        return "none: the CT number decides"
+    media = "; ".join(f"{e['structure']}: {str(e['medium']).replace('_', ' ')}" for e in entries)
+    contour = record.get("contour", {})
+    density = "the medium's own" if contour.get("density") == "nominal" else "from the CT number"
+    kept = contour.get("keep_outside_hu")
+    everything = "everything inside a contour takes its medium"
+    within = f"soft tissue: voxels of {_range(kept)} only" if kept else everything
+    return f"{media} ({_voxels(voxels)}); {within}; density {density}"
+
+
+def _calcification(record: Mapping[str, Any], voxels: object) -> str:
+    entry = record.get("calcification", {})
+    above = entry.get("above_hu")
+    if above is None:
+        return "none"
+    where = ", ".join(entry.get("structures", ())) or "the target"
+    return f"mixed into soft tissue above {_hu(above)} HU in {where} ({_voxels(voxels)})"
+
+
+def _streaks(settings: Mapping[str, Any], record: object) -> str:
+    entry = record.get("streaks", {}) if isinstance(record, Mapping) else {}
+    count = int(settings["seed_artefact_voxels_overridden"])
+    if not count:
+        return {
+            "off": "not looked for (streak override off)",
+            "always": "looked for, nothing to replace",
+        }.get(str(entry.get("mode")), "nothing replaced: the CT does not show the seeds")
+    text = f"{_voxels(count, 'CT voxel')}"
+    if "seed_artefact_volume_cm3" in settings:
+        text += f" ({number(float(settings['seed_artefact_volume_cm3']), 2)} cm³)"
+    text += " replaced by tissue"
+    parts = [
+        f"{number(float(settings[f'seed_artefact_voxels_{key}']), 0)} {words}"
+        for key, words in (("of_seeds", "of seeds"), ("bright", "of bright"), ("dark", "of dark streaks"))
+        if f"seed_artefact_voxels_{key}" in settings
+    ]
+    text += f": {', '.join(parts)}" if parts else ""
+    if "radius_cm" in entry:
+        text += f"; seeds up to {_mm(entry['seed_radius_cm'])} mm, streaks up to {_mm(entry['radius_cm'])} mm from an axis"
+    if "tissue_hu" in entry:
+        text += f"; tissue is {_range(entry['tissue_hu'])}, in the target {_range(entry['target_hu'])}"
+    replacement = entry.get("replacement")
+    if replacement is not None:
+        words = _REPLACEMENTS.get(str(replacement))
+        text += f"; by {words or f'{_hu(replacement)} HU'}"
+    if "seed_artefact_replaced_by_hu" in settings:
+        text += f", in the target {_hu(settings['seed_artefact_replaced_by_hu'])} HU"
+    if "seed_artefact_patches_kept" in settings:
+        text += f"; {number(float(settings['seed_artefact_patches_kept']), 0)} patches near seeds left as they are"
+    return text
+
+
+def _hu(value: object) -> str:
+    return number(float(str(value)), 0)
+
+
+def _mm(centimetres: object) -> str:
+    return f"{_MILLIMETRES_PER_CENTIMETRE * float(str(centimetres)):g}"
+
+
+def _range(pair: Any) -> str:
+    return f"{_hu(pair[0])} to {_hu(pair[1])} HU"
+
+
+def _voxels(count: object, what: str = "voxel") -> str:
+    if count is None:
+        return f"{what}s not counted"
+    n = int(str(count))
+    return f"{number(n, 0)} {what}{'s' * (n != 1)}"
