@@ -119,6 +119,7 @@ def test_the_report_shows_no_json(comparison: Comparison) -> None:
     rows = settings_notes(Comparison(data)) + run_facts(Comparison(data))
     assert not [row for row in rows if any(sign in row[1] for sign in '{}[]"')]
     assert dict(rows)["Monte Carlo: analogue"] == "no"
+    assert dict(rows)["Monte Carlo: voxel / cm"] == "0.1"
     assert dict(rows)["Coherent scattering"] == "with atomic form factors"
     assert len([what for what, _ in rows if what == "Media by CT number"]) == 1
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from validation.report.number_text import duration, number
-from validation.report.settings_text import TOLD_HERE, physics_rows, plain, tissue_rows
+from validation.report.settings_text import TOLD_HERE, label, physics_rows, plain, tissue_rows
 from validation.report.tables import FULLY_COVERED, ordered_structures
 from validation.studies.compare import Comparison
 
@@ -181,7 +181,7 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("TG-43", comparison.tg43_settings),
     ):
         facts += [
-            (f"{engine}: {key.replace('_', ' ')}", plain(value))
+            (f"{engine}: {label(key)}", plain(value))
             for key, value in settings.items()
             if key not in _SHOWN_ELSEWHERE
         ]

@@ -33,6 +33,7 @@ _INCOHERENT = {
     "scattering_function": "on bound electrons, Klein-Nishina times the incoherent scattering function",
     "free_electrons": "on free electrons, Klein-Nishina",
 }
+_UNITS = frozenset({"cm", "cm3", "d", "h", "hu", "kev", "s"})
 _MILLIMETRES_PER_CENTIMETRE = 10.0
 _REPLACEMENTS = {"median": "the median of clean voxels near by", "water": "0 HU"}
 
@@ -62,6 +63,28 @@ def plain(value: object) -> str:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def label(key: str) -> str:
+    """Name of a setting, its unit after a stroke.
+
+    Parameters
+    ----------
+    key : str
+        Name in the record.
+
+    Returns
+    -------
+    str
+        Text.
+
+    Examples
+    --------
+    >>> label("voxel_cm"), label("run_seed"), label("half_life_d")
+    ('voxel / cm', 'run seed', 'half life / d')
+    """
+    name, _, unit = key.rpartition("_")
+    return f"{name.replace('_', ' ')} / {unit}" if unit in _UNITS and name else key.replace("_", " ")
 
 
 def physics_rows(settings: Mapping[str, Any]) -> Rows:
@@ -188,7 +211,8 @@ def _streaks(settings: Mapping[str, Any], record: object) -> str:
     ]
     text += f": {', '.join(parts)}" if parts else ""
     if "radius_cm" in entry:
-        text += f"; seeds up to {_mm(entry['seed_radius_cm'])} mm, streaks up to {_mm(entry['radius_cm'])} mm from an axis"
+        seed_radius, radius = _mm(entry["seed_radius_cm"]), _mm(entry["radius_cm"])
+        text += f"; seeds up to {seed_radius} mm, streaks up to {radius} mm from an axis"
     if "tissue_hu" in entry:
         text += f"; tissue is {_range(entry['tissue_hu'])}, in the target {_range(entry['target_hu'])}"
     replacement = entry.get("replacement")

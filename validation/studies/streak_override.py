@@ -1,7 +1,7 @@
 """Tissue in place of the seeds and their streaks on a post-implant CT.
 
 TG-186 (doi:10.1118/1.4747264) asks to override artefacts of seeds with tissue before media are assigned. What is done
-is a threshold replacement (Miksys et al. 2015, doi:10.1088/0031-9155/60/15/6039): near seeds, CT numbers that are no
+is a threshold replacement (Miksys et al., Phys. Med. Biol. 60, 6039 (2015)): near seeds, CT numbers that are no
 soft tissue are replaced, unless they belong to something larger. Streaks run between seeds, end near the implant and
 fade, while bone, airways and the outer air go on beyond it. So a bright or dark patch is taken for an artefact only if
 it ends within the radius; a bright spot that no seed touches and that is brighter than streaks are is a calcification.
