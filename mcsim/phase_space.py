@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsim import hdf5_file
-from mcsim.cache import cache_folder, kernel_digest
+from mcsim.cache import cache_folder, engine_digest
 from mcsim.cross_sections import cross_section_digest
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.replay import Emission
@@ -84,8 +84,8 @@ class PhaseSpace:
 def phase_space_digest(
     model: SeedModel, histories: int, physics: PhysicsSettings, run_seed: int = RUN_SEED
 ) -> str:
-    """SHA-256 of the model, the data, the kernels and the settings of a phase space."""
-    parts = (model.digest(), cross_section_digest(), kernel_digest(), histories, physics, run_seed)
+    """SHA-256 of the model, the data, the code and the settings of a phase space."""
+    parts = (model.digest(), cross_section_digest(), engine_digest(), histories, physics, run_seed)
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

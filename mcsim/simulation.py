@@ -13,7 +13,9 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsim.cache import kernel_digest
+from mcsim.cache import engine_digest
+from mcsim.cross_sections import cross_section_digest
+from mcsim.emission_supply import EmissionSupply
 from mcsim.exact_sums import ExactSums
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.collect import collect
@@ -21,7 +23,7 @@ from mcsim.kernels.voxel_transport import Tallies, transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phantom import Phantom
-from mcsim.phase_space import PhaseSpace, load_phase_space
+from mcsim.phase_space import PhaseSpace, load_phase_space, make_phase_space
 from mcsim.region_spectra import Regions, RegionSpectra
 from mcsim.result import (
     ANALOGUE_QUANTITY,
@@ -116,10 +118,18 @@ class Simulation:
         self.phase_space: PhaseSpace = load_phase_space(
             model, settings.phase_space_histories, settings.physics, threads, progress
         )
-        self._emission = self.phase_space.emission()
         self._tallies: list[Tallies] = []
         self.seed_count = len(strengths)
         self._count = max(1, round(settings.productive_histories_per_batch / self.seed_count))
+        self._supply = EmissionSupply(
+            self.phase_space,
+            lambda seed: make_phase_space(
+                model, settings.phase_space_histories, settings.physics, threads, run_seed=seed
+            ),
+            self._count,
+            self.seed_count,
+            settings.run_seed,
+        )
         self.scale = Scale(
             histories_per_batch_and_seed=self._count / self.phase_space.productive_share,
             air_kerma_strength_per_history=self.phase_space.air_kerma_strength,
@@ -149,7 +159,7 @@ class Simulation:
     def digest(self) -> str:
         """SHA-256 of everything that decides the sums."""
         digest = hashlib.sha256(json.dumps(self.settings_record(), sort_keys=True).encode())
-        digest.update(kernel_digest().encode())
+        digest.update((engine_digest() + cross_section_digest()).encode())
         arrays = [self._placed.position, self._placed.frame, self._placed.weight, self._group_voxels]
         if self._regions:
             arrays += [self._regions.combination, self._regions.member]
@@ -217,13 +227,16 @@ class Simulation:
 
     def _batch_of(self, number: int, emitters: NDArray[np.int64]) -> Batch:
         """Histories of one batch from some of the seeds, all seeds in place."""
+        supply = self._supply.of_batch(number)
         tallies = self._tallies.pop() if self._tallies else self._empty_tallies()
         transport_batch(
             emitters,
             number * self._count,
             self._count,
+            supply.stored,
+            supply.shift,
             self.settings.run_seed,
-            self._emission,
+            supply.emission,
             self._voxels,
             self._seeds,
             self._solids,

@@ -52,17 +52,23 @@ def emission_energy(layer, state):
     return layer.line_energy[line]
 
 
-@allocating_jit
-def emit_photons(first, count, run_seed, layer, solids, tables, cut_off, photons, history, totals):
-    """Emit histories first … first+count−1 and record the photons that leave the seed.
-
-    `photons` (count, 7) receives x, y, z, u, v, w, energy in the seed's frame and `history` (count,) the history's
-    number; `totals` (4,) is increased by the energy emitted, left in the seed, below the cut-off, and leaving. Returns
-    the number of photons recorded.
-    """
-    state = np.empty(2, np.uint64)
-    intervals = np.empty((2, solids.z_min.shape[0]))
-    deposited = np.zeros(2)
+@jit
+def emit_histories(
+    first,
+    count,
+    run_seed,
+    layer,
+    solids,
+    tables,
+    cut_off,
+    photons,
+    history,
+    totals,
+    intervals,
+    deposited,
+    state,
+):
+    """The loop of `emit_photons`."""
     recorded = 0
     for h in range(first, first + count):
         start_stream(state, run_seed, STREAM_PHASE_SPACE, 0, h)
@@ -71,22 +77,9 @@ def emit_photons(first, count, run_seed, layer, solids, tables, cut_off, photons
         totals[0] += energy
         u, v, w = isotropic(state)
         status, x, y, z, u, v, w, t, energy, _ = pass_through_seed(
-            rho,
-            0.0,
-            z,
-            u,
-            v,
-            w,
-            0.0,
-            energy,
-            optical_path(state),
-            solids,
-            tables,
-            cut_off,
-            intervals,
-            deposited,
+            rho, 0.0, z, u, v, w, 0.0, energy, optical_path(state), solids, tables, cut_off, intervals, deposited,
             state,
-        )
+        )  # fmt: skip
         if status == ABSORBED:
             continue
         totals[3] += energy
@@ -99,6 +92,35 @@ def emit_photons(first, count, run_seed, layer, solids, tables, cut_off, photons
         photons[recorded, 6] = energy
         history[recorded] = h
         recorded += 1
+    return recorded
+
+
+@allocating_jit
+def emit_photons(first, count, run_seed, layer, solids, tables, cut_off, photons, history, totals):
+    """Emit histories first … first+count−1 and record the photons that leave the seed.
+
+    `photons` (count, 7) receives x, y, z, u, v, w, energy in the seed's frame and `history` (count,) the history's
+    number; `totals` (4,) is increased by the energy emitted, left in the seed, below the cut-off, and leaving. Returns
+    the number of photons recorded.
+    """
+    state = np.empty(2, np.uint64)
+    intervals = np.empty((2, solids.z_min.shape[0]))
+    deposited = np.zeros(2)
+    recorded = emit_histories(
+        first,
+        count,
+        run_seed,
+        layer,
+        solids,
+        tables,
+        cut_off,
+        photons,
+        history,
+        totals,
+        intervals,
+        deposited,
+        state,
+    )
     totals[1] += deposited[0]
     totals[2] += deposited[1]
     return recorded

@@ -9,7 +9,7 @@ import numpy as np
 from mcsim.kernels._jit import allocating_jit, inlined_jit, jit
 from mcsim.kernels.block_flight import fly_in_block
 from mcsim.kernels.interaction import interact
-from mcsim.kernels.replay import next_history, replayed_photon
+from mcsim.kernels.replay import replayed_photon, turn
 from mcsim.kernels.rng import STREAM_IMPLANT, optical_path, start_stream
 from mcsim.kernels.seed_passage import ABSORBED, LEFT_SCATTERED, pass_through_seed
 from mcsim.kernels.seeds_in_voxels import from_seed, hidden_length, inside_hidden, next_seed, to_seed
@@ -226,28 +226,17 @@ def transport_photon(
 
 @jit
 def replay_seeds(
-    emitters,
-    first,
-    count,
-    run_seed,
-    emission,
-    voxels,
-    seeds,
-    solids,
-    tables,
-    cut_off,
-    scratch,
-    tallies,
+    emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, scratch, tallies,
     state,
-):
-    """Follow productive histories first … first+count−1 of the seeds `emitters` (k,)."""
+):  # fmt: skip
+    """Follow histories first … first+count−1 of the seeds `emitters` (k,)."""
+    productive, seed_count = emission.first_photon.shape[0] - 1, seeds.position.shape[0]
     for k in range(emitters.shape[0]):
         j = emitters[k]
-        for h in range(first, first + count):
-            start_stream(state, run_seed, STREAM_IMPLANT, j, h)
-            history, cosine, sine, sign = next_history(
-                emission, run_seed, seeds.position.shape[0], j, h, count, state
-            )
+        for h in range(count):
+            start_stream(state, run_seed, STREAM_IMPLANT, j, first + h)
+            history = (stored + (j + shift) % seed_count * count + h) % productive
+            cosine, sine, sign = turn(emission, state)
             for photon in range(emission.first_photon[history], emission.first_photon[history + 1]):
                 x, y, z, u, v, w, energy = replayed_photon(emission, photon, cosine, sine, sign)
                 x, y, z = from_seed(seeds, j, x, y, z)
@@ -261,27 +250,15 @@ def replay_seeds(
 
 @allocating_jit
 def transport_batch(
-    emitters, first, count, run_seed, emission, voxels, seeds, solids, tables, cut_off, tallies
+    emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, tallies
 ):
-    """Productive histories first … first+count−1 of the seeds `emitters` (k,), scored together in `tallies`."""
+    """Productive histories first … first+count−1 of the seeds `emitters` (k,), scored together in `tallies`.
+
+    History first + h of seed j is the stored one number `stored` + ((j + `shift`) mod seeds) count + h.
+    """
     state = np.empty(2, np.uint64)
-    scratch = (
-        np.empty((voxels.media_count, 3)),
-        np.empty((2, solids.z_min.shape[0])),
-        np.empty(2),
-    )
+    scratch = (np.empty((voxels.media_count, 3)), np.empty((2, solids.z_min.shape[0])), np.empty(2))
     replay_seeds(
-        emitters,
-        first,
-        count,
-        run_seed,
-        emission,
-        voxels,
-        seeds,
-        solids,
-        tables,
-        cut_off,
-        scratch,
-        tallies,
-        state,
-    )
+        emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, scratch,
+        tallies, state,
+    )  # fmt: skip

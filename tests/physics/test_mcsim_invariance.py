@@ -152,7 +152,9 @@ def implant(medium_tables, seed_model, phase_space):
             np.zeros(5),
         )  # fmt: skip
         voxels, placed = phantom.kernel_voxels(placed, tables, 0)
-        transport_batch(np.arange(2), 0, 4000, 1, emission, voxels, placed, solids, tables, 1.0, tallies)
+        transport_batch(
+            np.arange(2), 0, 4000, 0, 0, 1, emission, voxels, placed, solids, tables, 1.0, tallies
+        )
         to_medium = (tallies.primary + tallies.scattered)[::2].reshape(12, 12, 12)[1:-1, 1:-1, 1:-1]
         return to_medium.ravel(), tallies.balance
 

@@ -17,7 +17,7 @@ from mcsim.simulation import Settings
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"cut_off_kev": 0.5}, r"cut_off_kev is 0.5 keV, expected 1 to 20"),
+        ({"cut_off_kev": 0.5}, r"cut_off_kev is 0.5 keV, expected 1 to 5"),
         ({"cut_off_kev": 25.0}, r"cut_off_kev is 25.0 keV"),
         ({"cut_off_kev": float("nan")}, r"cut_off_kev is nan keV"),
         ({"coherent": "on"}, r"coherent is 'on', expected one of form_factor, "),

@@ -12,7 +12,7 @@ import pytest
 
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels._jit import allocating_jit
-from mcsim.kernels.replay import next_history, replayed_photon
+from mcsim.kernels.replay import replayed_photon, turn
 from mcsim.kernels.rng import STREAM_IMPLANT, start_stream
 from mcsim.result import Result, merge
 from mcsim.result_file import read_result, write_result
@@ -176,8 +176,10 @@ def emitted(emission, run_seed, seed_index, count):
     values = np.empty((count, 7))
     for h in range(count):
         start_stream(state, run_seed, STREAM_IMPLANT, seed_index, h)
-        history, cosine, sine, sign = next_history(emission, run_seed, 2, seed_index, h, count, state)
-        values[h] = np.array(replayed_photon(emission, emission.first_photon[history], cosine, sine, sign))
+        cosine, sine, sign = turn(emission, state)
+        values[h] = np.array(
+            replayed_photon(emission, emission.first_photon[seed_index * count + h], cosine, sine, sign)
+        )
     return values
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import numpy as np
 import xarray as xr
 
-from mcsim.cache import kernel_digest
+from mcsim.cache import engine_digest
 from mcsim.characterisation import ROUND, SeedTally, rounds
 from mcsim.cross_sections import cross_section_digest
 from mcsim.invalid_input import InvalidInput
@@ -111,7 +111,7 @@ def characterise(
         active_length_source=_source_of_length(seed, active_length),
         settings=record,
         settings_digest=hashlib.sha256(
-            repr((seed.digest(), cross_section_digest(), kernel_digest(), record)).encode()
+            repr((seed.digest(), cross_section_digest(), engine_digest(), record)).encode()
         ).hexdigest(),
     )
     return dataset
