@@ -66,8 +66,8 @@ class EmissionSupply:
         if self._batches_per_pass < 1:
             raise InvalidInput(
                 f"histories of one batch are {self._per_batch}, expected at most {max(usable, 0)} (as many as the "
-                f"phase space of {first.histories} emitted photons holds). Lower productive_histories_per_batch or raise "
-                f"phase_space_histories."
+                f"phase space of {first.histories} emitted photons holds). Lower productive_histories_per_batch or "
+                f"raise phase_space_histories."
             )
         self._start = run_seed * self._per_batch % productive
 
