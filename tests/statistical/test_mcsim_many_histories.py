@@ -13,7 +13,7 @@ from mcsim.phase_space import make_phase_space
 from mcsim.simulation import Simulation
 from mcsim.simulation_settings import Settings, StoppingRule
 
-REPLICAS, STORED = 24, 100_000
+REPLICAS, STORED = 48, 100_000
 EDGES = ((0.15, 0.3), (0.3, 0.6), (0.6, 1.0))
 
 
@@ -60,8 +60,9 @@ def test_stated_variance_is_that_between_replicas(seeds: int, monkeypatch: pytes
     for low, high in EDGES:
         chosen = (distance >= low) & (distance < high) & (run.tissue_fraction == 1.0)
         ratio = np.mean(stated, axis=0)[chosen].mean() / found[chosen].mean()
-        # 24 replicas, 150 voxels at least: 2.5 % standard uncertainty where neighbours are independent, three times
-        # the variance where they are not; 10 % is passed by chance once in 1e5 and finds the 17 % above.
+        # 48 replicas and 150 voxels at least, three of which count as one: 2.9 % standard uncertainty beside the seeds,
+        # less elsewhere. The limit is 3.4 of them, one false alarm in some 500 changes of the random numbers; it finds
+        # the 17 % above.
         assert abs(ratio - 1.0) < 0.10, (low, high, ratio)
 
 
