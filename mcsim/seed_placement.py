@@ -55,7 +55,7 @@ def place_seeds(
     ------
     InvalidInput
         Wrong shapes, non-finite or non-unit values, a strength that is not positive, a seed that leaves the
-        scoring region, or two seeds that overlap.
+        scoring region, or two seeds that overlap. Messages count seeds from 1, as seed lists and plans do.
     """
     positions = np.atleast_2d(np.asarray(positions, dtype=np.float64))
     axes = np.atleast_2d(np.asarray(axes, dtype=np.float64))
@@ -94,30 +94,30 @@ def _check_seeds(
         wrong = np.argwhere(~np.isfinite(values))
         if len(wrong):
             raise InvalidInput(
-                f"{name} of seed {wrong[0][0]} is {values[wrong[0][0]]}, expected finite numbers "
+                f"{name} of seed {wrong[0][0] + 1} is {values[wrong[0][0]]}, expected finite numbers "
                 f"({len(wrong)} values are not). Correct the seed list."
             )
     bad = np.flatnonzero(strengths <= 0.0)
     if len(bad):
         raise InvalidInput(
-            f"air_kerma_strength of seed {bad[0]} is {strengths[bad[0]]} U, expected a positive number "
+            f"air_kerma_strength of seed {bad[0] + 1} is {strengths[bad[0]]} U, expected a positive number "
             f"({len(bad)} seeds are not). Correct the seed list."
         )
     norms = np.linalg.norm(axes, axis=1)
     bad = np.flatnonzero(np.abs(norms - 1.0) > 1e-6)
     if len(bad):
         raise InvalidInput(
-            f"length of the axis of seed {bad[0]} is {norms[bad[0]]}, expected 1 to 1e-6 ({len(bad)} axes are not). "
-            f"Normalise the axes."
+            f"length of the axis of seed {bad[0] + 1} is {norms[bad[0]]}, expected 1 to 1e-6 ({len(bad)} axes are "
+            f"not). Normalise the axes."
         )
     _check_inside(phantom, model, positions, axes)
     overlapping = overlapping_seeds(model, positions, axes)
     if overlapping:
         i, j, depth = overlapping[0]
         raise InvalidInput(
-            f"overlap of seeds {i} and {j} is {depth:.4f} cm, expected none (bodies of {model.name} are solid; their "
-            f"centres are {np.linalg.norm(positions[i] - positions[j]):.4f} cm apart; {len(overlapping)} pairs "
-            f"overlap). Move one of them."
+            f"overlap of seeds {i + 1} and {j + 1} is {depth:.4f} cm, expected none (bodies of {model.name} are "
+            f"solid; their centres are {np.linalg.norm(positions[i] - positions[j]):.4f} cm apart; {len(overlapping)} "
+            f"pairs overlap). Move one of them."
         )
 
 
@@ -132,7 +132,7 @@ def _check_inside(phantom: Phantom, model: SeedModel, positions: FloatArray, axe
         seed = out[np.argmax(beyond[out].max(axis=1))]
         axis = int(np.argmax(beyond[seed]))
         raise InvalidInput(
-            f"{AXES[axis]} of seed {seed} is {positions[seed, axis]:.4f} cm, expected the whole seed between "
+            f"{AXES[axis]} of seed {seed + 1} is {positions[seed, axis]:.4f} cm, expected the whole seed between "
             f"{low[axis]:.4f} and {high[axis]:.4f} cm (it leaves the scoring region by {beyond[seed, axis]:.4f} cm; "
             f"{len(out)} seeds leave it). Move the seed or enlarge the region."
         )

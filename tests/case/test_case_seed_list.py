@@ -26,13 +26,15 @@ def test_a_list_comes_back_exactly(tmp_path):
 
 
 def test_columns_in_any_order_with_comments_and_optional_ones(tmp_path):
-    head = "# from the OR\nneedle, model,air_kerma_strength_U,z_cm,y_cm,x_cm,axis_z,axis_y,axis_x"
-    path = write(tmp_path, "", "3,2301,0.5,3,2,1,0.8,0,0.6", "# spare", ",2301,0.6,3,2,2,1,0,0", head=head)
+    head = "# from the OR\nneedle, model,air_kerma_strength_U,z_cm,y_cm,x_cm,axis_z,axis_y,axis_x,half_life_d"
+    path = write(
+        tmp_path, "", "3,2301,0.5,3,2,1,0.8,0,0.6,60", "# spare", ",2301,0.6,3,2,2,1,0,0,", head=head
+    )
     implant = read_seed_csv(path)
     assert implant.positions.tolist() == [[1, 2, 3], [2, 2, 3]]
     np.testing.assert_allclose(implant.axes, [[0.6, 0, 0.8], [0, 0, 1]])
     assert implant.needles.tolist() == [3, -1]
-    assert implant.model == "2301"
+    assert (implant.model, implant.half_life_d) == ("2301", 60.0)
 
 
 def test_a_case_takes_another_seed_list(tmp_path):

@@ -38,25 +38,25 @@ def block(width: float = 2.0, voxels: int = 20) -> Phantom:
         ([[0, 0, 0]], [Z, Z], [1.0], r"shape of axes is \(2, 3\), expected \(1, 3\)"),
         ([[0, 0, 0]], [Z], [1.0, 2.0], r"shape of air_kerma_strengths is \(2,\), expected \(1,\)"),
         (np.zeros((0, 3)), np.zeros((0, 3)), [], r"shape of positions is \(0, 3\), .* at least one seed"),
-        ([[0, np.nan, 0]], [Z], [1.0], r"positions of seed 0 is .*nan.*, expected finite numbers \(1 values"),
-        ([[0, 0, 0]], [[np.inf, 0, 1]], [1.0], r"axes of seed 0 is .*inf.*, expected finite"),
-        ([[0, 0, 0]], [Z], [np.nan], r"air_kerma_strengths of seed 0 is nan, expected finite"),
-        ([[0, 0, 0], [0.5, 0, 0]], [Z, Z], [1.0, -0.5], r"air_kerma_strength of seed 1 is -0.5 U, expected a positive"),
-        ([[0, 0, 0]], [Z], [0.0], r"air_kerma_strength of seed 0 is 0.0 U"),
+        ([[0, np.nan, 0]], [Z], [1.0], r"positions of seed 1 is .*nan.*, expected finite numbers \(1 values"),
+        ([[0, 0, 0]], [[np.inf, 0, 1]], [1.0], r"axes of seed 1 is .*inf.*, expected finite"),
+        ([[0, 0, 0]], [Z], [np.nan], r"air_kerma_strengths of seed 1 is nan, expected finite"),
+        ([[0, 0, 0], [0.5, 0, 0]], [Z, Z], [1.0, -0.5], r"air_kerma_strength of seed 2 is -0.5 U, expected a positive"),
+        ([[0, 0, 0]], [Z], [0.0], r"air_kerma_strength of seed 1 is 0.0 U"),
         (
             [[0, 0, 0], [0.5, 0, 0]], [Z, [0, 0, 1.1]], [1.0, 1.0],
-            r"length of the axis of seed 1 is 1.1, expected 1 to 1e-6 \(1 axes are not\)\. Normalise the axes\.",
+            r"length of the axis of seed 2 is 1.1, expected 1 to 1e-6 \(1 axes are not\)\. Normalise the axes\.",
         ),
         (
             [[0.97, 0, 0]], [Z], [1.0],
-            r"x of seed 0 is 0.9700 cm, expected the whole seed between -1.0000 and 1.0000 cm \(it leaves the scoring "
+            r"x of seed 1 is 0.9700 cm, expected the whole seed between -1.0000 and 1.0000 cm \(it leaves the scoring "
             r"region by 0.0100 cm; 1 seeds leave it\)",
         ),
-        ([[0, 0, 0], [0, 0, -0.8]], [Z, Z], [1.0, 1.0], r"z of seed 1 is -0.8000 cm, expected the whole seed"),
-        ([[0, 0, 0], [0.079, 0, 0]], [Z, Z], [1.0, 1.0], r"overlap of seeds 0 and 1 is 0.0010 cm, expected none "
+        ([[0, 0, 0], [0, 0, -0.8]], [Z, Z], [1.0, 1.0], r"z of seed 2 is -0.8000 cm, expected the whole seed"),
+        ([[0, 0, 0], [0.079, 0, 0]], [Z, Z], [1.0, 1.0], r"overlap of seeds 1 and 2 is 0.0010 cm, expected none "
             r"\(bodies of OncoSeed 6711 are solid; their centres are 0.0790 cm apart; 1 pairs overlap\)"),
-        ([[0, 0, 0], [0, 0, 0.45]], [Z, Z], [1.0, 1.0], r"overlap of seeds 0 and 1 is 0.0050 cm"),
-        ([[0, 0, 0], [0, 0, 0]], [Z, [1.0, 0, 0]], [1.0, 1.0], r"overlap of seeds 0 and 1 is 0.0800 cm"),
+        ([[0, 0, 0], [0, 0, 0.45]], [Z, Z], [1.0, 1.0], r"overlap of seeds 1 and 2 is 0.0050 cm"),
+        ([[0, 0, 0], [0, 0, 0]], [Z, [1.0, 0, 0]], [1.0, 1.0], r"overlap of seeds 1 and 2 is 0.0800 cm"),
     ],
 )  # fmt: skip
 def test_seeds_that_cannot_be_placed_are_refused(
@@ -84,7 +84,7 @@ def test_the_rim_of_a_flat_end_leaves_before_a_round_one_would() -> None:
     placed, _ = place_seeds(block(), FLAT_ENDED, np.array([[1.0 - reach, 0.0, 0.0]]), axes, np.ones(1))
     assert len(placed.flagged) > 0
     with pytest.raises(
-        InvalidInput, match=r"x of seed 0 is 0.81\d\d cm, .* leaves the scoring region by 0.0010 cm"
+        InvalidInput, match=r"x of seed 1 is 0.81\d\d cm, .* leaves the scoring region by 0.0010 cm"
     ):
         place_seeds(block(), FLAT_ENDED, np.array([[1.001 - reach, 0.0, 0.0]]), axes, np.ones(1))
 

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from mcsim.invalid_input import InvalidInput
 from validation.case.dicom_file import required
 from validation.case.plain_text import plain_text
+from validation.case.seed_choice import packaged_name
 
 # Half-lives in days, DDEP (I-125, Pd-103) and NNDC (Cs-131); plans round them, and 60 d is in use for I-125.
 _HALF_LIFE = {"I-125": 59.4, "Pd-103": 16.991, "Cs-131": 9.689}
@@ -25,21 +26,28 @@ _ELEMENT = {
     "CESIUM": "Cs",
     "CAESIUM": "Cs",
 }
-# Model numbers as they appear in source descriptions, TG-43U1 and its supplements.
-_MODELS = (
-    "6711",
-    "6702",
-    "9011",
-    "2301",
-    "2335",
-    "STM1251",
-    "IAI-125A",
-    "SL-125",
-    "AgX100",
-    "S06",
-    "S17",
-    "130.002",
-)
+# Marks of seed models in source descriptions and the name the model has here: TG-43U1, its supplements and the
+# packaged seeds.
+_MODELS = {
+    "6711": "6711",
+    "6702": "6702",
+    "9011": "9011",
+    "2301": "2301",
+    "2335": "2335",
+    "STM1251": "STM1251",
+    "IAI-125A": "IAI-125A",
+    "SL-125": "SL-125",
+    "125SL": "125SL",
+    "AgX100": "AgX100",
+    "S06": "I25.S06",
+    "S16": "I25.S16",
+    "S17": "S17",
+    "130.002": "130.002",
+    "selectSeed": "selectSeed",
+    "TheraSeed 200": "TheraSeed 200",
+    "Theragenics 200": "TheraSeed 200",
+    "CS-1": "CS-1",
+}
 
 
 @dataclass(frozen=True)
@@ -119,16 +127,40 @@ def read_source(item: Dataset, label: str) -> Source:
 
 
 def _model(item: Dataset) -> str:
-    """Model number if the texts name exactly one that is known, else the model text itself."""
+    """Model if the texts name exactly one that is known, else the model text itself."""
     given = [
         plain_text(item.get(k), "") for k in ("SourceModelID", "SourceDescription", "SourceManufacturer")
     ]
     for text in given:
-        squeezed = re.sub(r"[^A-Z0-9.]", "", text.upper())
-        found = [m for m in _MODELS if re.sub(r"[^A-Z0-9.]", "", m.upper()) in squeezed]
-        if len(found) == 1:
+        squeezed = _squeezed(text)
+        found = [model for mark, model in _MODELS.items() if _stands_in(mark, text)]
+        # Several names of one seed may stand in one text, such as selectSeed 130.002.
+        if found and len({packaged_name(model) or model for model in found}) == 1:
             return found[0]
+        if squeezed in (names := _packaged_names()):
+            return names[squeezed]
     return next((text for text in given if text), "unknown")
+
+
+def _packaged_names() -> dict[str, str]:
+    """Packaged seeds by their squeezed names and aliases."""
+    from mcsim.seed_file import packaged_seed_entries
+
+    entries = packaged_seed_entries().items()
+    return {_squeezed(text): text for name, entry in entries for text in (name, *entry.get("aliases", ()))}
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[^A-Z0-9.]", "", text.upper())
+
+
+def _stands_in(mark: str, text: str) -> bool:
+    """Whether a mark stands in a text, whatever separates its letters, and does not go on as a number.
+
+    CS-1 is not in Cs-131.
+    """
+    spaced = "[^A-Z0-9.]*".join(map(re.escape, _squeezed(mark)))
+    return re.search(spaced + (r"(?!\d)" if mark[-1].isdigit() else ""), text.upper()) is not None
 
 
 def _isotope(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,14 @@ from scipy.spatial import cKDTree
 
 from mcsim.invalid_input import InvalidInput
 from validation.case.image import read_only
-from validation.case.plain_text import is_plain
-
-if TYPE_CHECKING:
-    from mcsim.seed_model import SeedModel
+from validation.case.plain_text import is_plain, plain_text
+from validation.case.seed_choice import (
+    SeedChoice,
+    known_seed,
+    refuse_other_half_life,
+    refuse_packaged_name,
+    seed_for_engine,
+)
 
 # Nominal outer size of the common I-125 seeds, TG-43U1, Table II, DOI 10.1118/1.1646040: what planning needs and
 # figures draw. Whether bodies overlap is asked of the model's own solid (a 6711 is 4.55 mm long with its welds).
@@ -25,7 +28,7 @@ THINNEST_SEED = 0.05
 
 
 def overlapping_seeds(
-    model: str, positions: NDArray[np.float64], axes: NDArray[np.float64]
+    model: str, positions: NDArray[np.float64], axes: NDArray[np.float64], seed_file: str = ""
 ) -> list[tuple[int, int, float]]:
     """Pairs of seed bodies that penetrate each other.
 
@@ -40,6 +43,8 @@ def overlapping_seeds(
         Seed centres in cm.
     axes : ndarray, shape (n, 3)
         Unit directions.
+    seed_file : str
+        Content of the user's own seed file, if the model comes from one.
 
     Returns
     -------
@@ -54,7 +59,7 @@ def overlapping_seeds(
     >>> [(i, j) for i, j, _ in overlapping_seeds("6711", np.array([[0, 0, 0], [0, 0, 0.45]]), z)]
     [(0, 1)]
     """
-    body = _body(model)
+    body = known_seed(SeedChoice(model, seed_file))
     if body is not None:
         from mcsim.seed_overlap import overlapping_seeds as overlapping_bodies
 
@@ -63,17 +68,6 @@ def overlapping_seeds(
     depth = [THINNEST_SEED - float(np.linalg.norm(positions[i] - positions[j])) for i, j in pairs]
     found = [(int(i), int(j), d) for (i, j), d in zip(pairs, depth, strict=True)]
     return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))
-
-
-def _body(model: str) -> SeedModel | None:
-    """The model's solids, none if only its name is known."""
-    # numba loads with the seed models: only who makes an implant waits for it
-    from mcsim.seed_model import load_seed_model
-
-    try:
-        return load_seed_model(model)
-    except InvalidInput:
-        return None
 
 
 def _first(bad: NDArray[np.bool_]) -> int:
@@ -98,12 +92,15 @@ class Implant:
         Days.
     needles : array_like of int, shape (n,)
         Needle each seed belongs to, -1 if unknown.
+    seed_file : str
+        Content of the user's own seed file (JSON), whose name `model` is; empty for a packaged model.
 
     Raises
     ------
     InvalidInput
         No seed, shapes disagree, values are not finite, an axis is not a unit vector, a strength or the
-        half-life is not positive, or two seed bodies overlap by more than round-off.
+        half-life is not positive, the half-life is not that of the model, or two seed bodies overlap by more
+        than round-off.
 
     Examples
     --------
@@ -117,6 +114,7 @@ class Implant:
     air_kerma_strengths: NDArray[np.float64]
     half_life_d: float
     needles: NDArray[np.int64]
+    seed_file: str = ""
 
     def __post_init__(self) -> None:
         for name in ("positions", "axes", "air_kerma_strengths"):
@@ -125,8 +123,11 @@ class Implant:
         object.__setattr__(self, "half_life_d", float(self.half_life_d))
         if not is_plain(self.model):
             raise InvalidInput(
-                f"seed model is {self.model!r}, expected a name of letters, digits and spaces."
+                f"seed model is {self.model!r}, expected letters, digits, spaces and _ - + . (a name, not a path). "
+                f"Rename it, for example to {plain_text(self.model, 'seed')!r}; give a seed file with --seed-model."
             )
+        if self.seed_file:
+            refuse_packaged_name(self.model)
         n = len(self.positions)
         if n == 0:
             raise InvalidInput("the implant has 0 seeds, expected at least 1. Give a plan with seeds.")
@@ -136,7 +137,7 @@ class Implant:
             if found != shape:
                 raise InvalidInput(f"seed {name} have shape {found}, expected {shape} for {n} seeds.")
         self._check_values()
-        overlapping = overlapping_seeds(self.model, self.positions, self.axes)
+        overlapping = overlapping_seeds(self.model, self.positions, self.axes, self.seed_file)
         if overlapping:
             i, j, depth = overlapping[0]
             raise InvalidInput(
@@ -147,7 +148,7 @@ class Implant:
             )
 
     def _body_in_words(self) -> str:
-        body = _body(self.model)
+        body = known_seed(self.seed_choice)
         if body is None:
             return f"centres of seeds at least {10 * THINNEST_SEED:g} mm apart, bodies"
         length = 10 * float(
@@ -185,9 +186,26 @@ class Implant:
             raise InvalidInput(
                 f"half_life_d is {self.half_life_d:g} d, expected > 0 (59.4 d for I-125). Give the half-life."
             )
+        refuse_other_half_life(self.seed_choice, self.half_life_d)
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    @property
+    def seed_choice(self) -> SeedChoice:
+        """The seed model with the content of its file."""
+        return SeedChoice(self.model, self.seed_file)
+
+    @property
+    def engine_model(self) -> str:
+        """What `mcsim.seed_model.load_seed_model` takes for these seeds, on any machine.
+
+        Raises
+        ------
+        InvalidInput
+            Only the model's name is known and no packaged seed has it.
+        """
+        return seed_for_engine(self.seed_choice)
 
     @property
     def total_air_kerma_strength(self) -> float:

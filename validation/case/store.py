@@ -14,13 +14,14 @@ from mcsim.hdf5_file import create, open_checked
 from mcsim.invalid_input import InvalidInput
 from validation.case.image import Image
 from validation.case.implant import Implant
+from validation.case.seed_choice import seed_file_digest
 from validation.case.structure import Contour, Role, Structure
 
 if TYPE_CHECKING:
     from validation.case.case import Case
 
 FILETYPE = "seedmc-case"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 _MAJOR = 1
 
 
@@ -51,6 +52,8 @@ def digest(case: Case) -> str:
             add("points", contour.points)
     implant = case.implant
     add("model", implant.model)
+    if implant.seed_file:  # files of format 1.0 have none: their digest stays
+        add("seed_file", implant.seed_file)
     for name in ("positions", "axes", "air_kerma_strengths", "needles"):
         add(name, getattr(implant, name))
     add("half_life_d", np.float64(implant.half_life_d))
@@ -133,6 +136,7 @@ def _write_structure(group: h5py.Group, structure: Structure) -> None:
 
 def _write_implant(group: h5py.Group, implant: Implant) -> None:
     group.attrs["model"] = implant.model
+    group.attrs["seed_file_digest"] = seed_file_digest(implant.seed_file)
     _dataset(group, "seed", np.arange(1, len(implant) + 1), "1", "seed number, from 1", dims=("seed",))
     _frame_axis(group)
     _dataset(group, "positions", implant.positions, "cm", "centre of the seed", dims=("seed", "axis"))
@@ -149,6 +153,13 @@ def _write_implant(group: h5py.Group, implant: Implant) -> None:
     )
     _dataset(group, "needles", implant.needles, "1", "needle of the seed, -1 if unknown", dims=("seed",))
     _dataset(group, "half_life_d", implant.half_life_d, "d", "half-life of the radionuclide")
+    _dataset(
+        group,
+        "seed_file",
+        np.array(implant.seed_file, dtype=h5py.string_dtype()),
+        "1",
+        "content of the user's own seed file, JSON; empty for a packaged seed",
+    )
 
 
 def write(case: Case, path: str | Path) -> None:
@@ -199,6 +210,7 @@ def read(path: str | Path) -> Case:
             group["air_kerma_strengths"][()],
             float(group["half_life_d"][()]),
             group["needles"][()],
+            str(group["seed_file"].asstr()[()]) if "seed_file" in group else "",
         )
         group = file["prescription"]
         case = Case(

@@ -11,6 +11,7 @@ from validation.commands.options import (
     CtSeries,
     Plan,
     SeedList,
+    SeedModelOption,
     Structures,
 )
 
@@ -24,15 +25,14 @@ def case_import(
     plan: Plan = None,
     structures: Structures = None,
     seed_list: SeedList = None,
+    seed_model: SeedModelOption = None,
 ) -> None:
     """Make a case file.
 
     Example: seedmc case import patient/ --ct-series ct --plan pre --out case.h5
     """
-    from validation.studies.main_job import CaseChoice, load_case
+    from validation.studies.main_job import CaseChoice, case_in_words, load_case
 
-    case = load_case(source, CaseChoice(ct_series, plan, structures, seed_list))
+    case = load_case(source, CaseChoice(ct_series, plan, structures, seed_list, seed_model))
     case.write(out)
-    typer.echo(
-        f"case {case.name}: {len(case.implant.positions)} seeds, {len(case.structures)} structures -> {out}"
-    )
+    typer.echo(f"{case_in_words(case)} -> {out}")

@@ -19,6 +19,7 @@ from validation.commands.options import (
     Quiet,
     RandomSeed,
     Seeds,
+    SourceTable,
     Threads,
     Uncertainty,
     Voxel,
@@ -151,22 +152,17 @@ def tg43(
     case: Annotated[Path, typer.Argument(help="case file")],
     out: Annotated[Path, typer.Option(help="dose file to write")],
     voxel: Voxel = 1.0,
-    source_data: Annotated[
-        Path | None,
-        typer.Option(
-            help="TG-43 table to use instead of the consensus data, such as the tg43.json of characterise"
-        ),
-    ] = None,
+    source_data: SourceTable = None,
 ) -> None:
     """TG-43 dose of a case.
 
     Example: seedmc tg43 case.h5 --out tg43.h5
     """
-    from tg43 import read_source
     from validation.case import Case
-    from validation.studies.tg43_dose import tg43_dose, write_tg43_dose
+    from validation.studies.tg43_dose import find_source, tg43_dose, write_tg43_dose
 
-    source = None if source_data is None else read_source(source_data)
-    dose = tg43_dose(Case.read(case), voxel * CENTIMETRE_PER_MILLIMETRE, source)
+    patient = Case.read(case)
+    table = find_source(patient.implant, source_data)
+    dose = tg43_dose(patient, voxel * CENTIMETRE_PER_MILLIMETRE, table)
     write_tg43_dose(out, dose)
     typer.echo(f"TG-43 with {dose.attrs['source']} -> {out}")

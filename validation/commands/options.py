@@ -45,6 +45,19 @@ CtSeries = Annotated[
 Plan = Annotated[str | None, typer.Option(help="RTPLAN: label, file name or UID")]
 Structures = Annotated[str | None, typer.Option(help="RTSTRUCT: label, file name or UID")]
 SeedList = Annotated[Path | None, typer.Option(help="CSV seed list that replaces the seeds")]
+SeedModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--seed-model", metavar="NAME|FILE", help="all seeds are of this packaged model or seed file"
+    ),
+]
+SourceTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--source-data",
+        help="TG-43 table to use instead of the packaged one, such as the tg43.json of characterise",
+    ),
+]
 
 
 def threads_of(threads: int) -> int:

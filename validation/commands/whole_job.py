@@ -21,7 +21,9 @@ from validation.commands.options import (
     Quiet,
     RandomSeed,
     SeedList,
+    SeedModelOption,
     Seeds,
+    SourceTable,
     Structures,
     Threads,
     Uncertainty,
@@ -60,6 +62,8 @@ def run(
     plan: Plan = None,
     structures: Structures = None,
     seed_list: SeedList = None,
+    seed_model: SeedModelOption = None,
+    source_data: SourceTable = None,
     seeds: Seeds = "interseed",
     media: Media = "patient",
     beyond: Beyond = "continue",
@@ -121,7 +125,7 @@ def run(
         checkpoint_s=checkpoint,
     )
     rule = stopping_rule(uncertainty, histories, max_time)
-    choice = CaseChoice(ct_series, plan, structures, seed_list)
+    choice = CaseChoice(ct_series, plan, structures, seed_list, seed_model)
     with Reporter(quiet) as reporter:
         path = run_main_job(
             source,
@@ -133,6 +137,7 @@ def run(
             reporter.simulation,
             reporter.phase_space,
             replace,
+            source_data,
         )
     typer.echo(f"The report is {path.resolve()}")
 

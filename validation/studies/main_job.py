@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from pathlib import Path
 
 from mcsim.invalid_input import InvalidInput, ResultOfOtherSettings
 from mcsim.result_file import read_result
 from mcsim.simulation_settings import Progress, StoppingRule
+from tg43 import SourceData
 from validation.case import Case, built_in
+from validation.case.seed_choice import HALF_LIFE_SPREAD, SeedChoice, choose_seed, known_seed
 from validation.studies.compare import Comparison, compare
 from validation.studies.monte_carlo import (
     MonteCarloOptions,
@@ -18,19 +21,26 @@ from validation.studies.monte_carlo import (
     monte_carlo_dose,
     prepare_simulation,
 )
-from validation.studies.tg43_dose import read_tg43_dose, tg43_dose, write_tg43_dose
+from validation.studies.tg43_dose import (
+    find_source,
+    read_tg43_dose,
+    tg43_dose,
+    tg43_settings,
+    write_tg43_dose,
+)
 
 BUILT_IN = ("neck",)
 
 
 @dataclass(frozen=True)
 class CaseChoice:
-    """Which of several series, plans or structure sets of a folder to take, and a seed list to put in."""
+    """Which series, plan or structure set of a folder to take, a seed list to put in, and which seeds they are."""
 
     ct_series: str | None = None
     plan: str | None = None
     structures: str | None = None
     seed_list: Path | None = None
+    seed_model: str | None = None
 
 
 def load_case(source: str, choice: CaseChoice) -> Case:
@@ -41,7 +51,7 @@ def load_case(source: str, choice: CaseChoice) -> Case:
     source : str
         DICOM folder, case file, or the name of a built-in case.
     choice : CaseChoice
-        Which of several candidates; a seed list replaces the seeds.
+        Which of several candidates; a seed list replaces the seeds, a seed model says what they are.
 
     Returns
     -------
@@ -52,6 +62,7 @@ def load_case(source: str, choice: CaseChoice) -> Case:
     InvalidInput
         The source is none of these or cannot be read.
     """
+    seed = None if choice.seed_model is None else choose_seed(choice.seed_model)
     path = Path(source)
     if path.is_dir():
         from validation.case import read_dicom
@@ -69,8 +80,21 @@ def load_case(source: str, choice: CaseChoice) -> Case:
     if choice.seed_list is not None:
         from validation.case import read_seed_csv
 
-        case = case.with_implant(read_seed_csv(choice.seed_list), source=choice.seed_list.name)
-    return case
+        case = case.with_implant(read_seed_csv(choice.seed_list, seed=seed), source=choice.seed_list.name)
+    return case if seed is None else _of_seed(case, seed)
+
+
+def _of_seed(case: Case, seed: SeedChoice) -> Case:
+    """The case with seeds of this model at the same places; its half-life unless the case has it already."""
+    implant, model = case.implant, known_seed(seed)
+    half_life = implant.half_life_d
+    if model is not None and abs(half_life / model.spectrum.half_life_d - 1.0) > HALF_LIFE_SPREAD:
+        half_life = model.spectrum.half_life_d
+    if (implant.seed_choice, implant.half_life_d) == (seed, half_life):
+        return case
+    same = changed(implant, model=seed.model, seed_file=seed.seed_file, half_life_d=half_life)
+    note = f"{seed.model}, {half_life:g} d, instead of {implant.model}, {implant.half_life_d:g} d"
+    return changed(case, implant=same, provenance={**case.provenance, "seed_model": note})
 
 
 def run_main_job(
@@ -83,6 +107,7 @@ def run_main_job(
     on_progress: Callable[[Progress], None] | None = None,
     on_phase_space: Callable[[float], None] | None = None,
     replace: bool = False,
+    source_data: Path | None = None,
 ) -> Path:
     """Import, simulate, TG-43, compare, report; what is already there and still fits is kept.
 
@@ -101,6 +126,8 @@ def run_main_job(
     replace : bool
         Results in the folder that belong to another case, other settings or another version are removed; they are
         refused otherwise.
+    source_data : path, optional
+        TG-43 table to use instead of the packaged one.
 
     Returns
     -------
@@ -110,34 +137,35 @@ def run_main_job(
     Raises
     ------
     InvalidInput
-        Bad input, or a result in the folder that belongs to other settings.
+        Bad input, no TG-43 table for the seeds, or a result in the folder that belongs to other settings.
     """
     case = load_case(source, choice)
+    # What TG-43 lacks is told before the simulation, not after it.
+    table = find_source(case.implant, source_data)
     if replace and _remove_other_results(folder, case, options):
         say(f"earlier results of another case, other settings or another version removed from {folder}")
     case_file = folder / "case.h5"
     if not _same_case(case_file, case):
         _refuse_results_of_another_case(folder, case)
         case.write(case_file)
-    say(
-        f"case {case.name}: {len(case.implant.positions)} seeds, {len(case.structures)} structures -> {case_file}"
-    )
+    say(f"{case_in_words(case)} -> {case_file}")
 
     monte_carlo_file = folder / "monte_carlo.h5"
     result = monte_carlo_dose(case, options, rule, monte_carlo_file, on_progress, on_phase_space)
     say(f"Monte Carlo: {result.histories:.3g} histories -> {monte_carlo_file}")
 
     tg43_file = folder / "tg43.h5"
-    if not _same_tg43(tg43_file, case, options.voxel):
-        write_tg43_dose(tg43_file, tg43_dose(case, options.voxel))
-    say(f"TG-43 -> {tg43_file}")
+    if not _same_tg43(tg43_file, case, options.voxel, table):
+        write_tg43_dose(tg43_file, tg43_dose(case, options.voxel, table))
+    say(f"TG-43 with {table.name} -> {tg43_file}")
 
     comparison_file, report_file = folder / "comparison.h5", folder / "report.html"
     monte_carlo = monte_carlo_dataset(monte_carlo_file, case, options.threads)
-    if _same_comparison(comparison_file, monte_carlo.attrs) and report_file.is_file():
+    tg43 = read_tg43_dose(tg43_file)
+    if _same_comparison(comparison_file, monte_carlo.attrs, tg43.attrs) and report_file.is_file():
         say(f"comparison and report are up to date -> {report_file}")
         return report_file
-    comparison = compare(case, monte_carlo, read_tg43_dose(tg43_file))
+    comparison = compare(case, monte_carlo, tg43)
     # An earlier report must not stand beside a newer comparison if the job is interrupted between the two.
     report_file.unlink(missing_ok=True)
     comparison.write(comparison_file)
@@ -147,6 +175,15 @@ def run_main_job(
     write_report(Comparison.read(comparison_file), report_file)
     say(f"report -> {report_file}")
     return report_file
+
+
+def case_in_words(case: Case) -> str:
+    """One line about a case: seeds, their model and half-life, structures."""
+    implant = case.implant
+    return (
+        f"case {case.name}: {len(implant)} seeds of {implant.model} ({implant.half_life_d:g} d), "
+        f"{len(case.structures)} structures"
+    )
 
 
 def _remove_other_results(folder: Path, case: Case, options: MonteCarloOptions) -> bool:
@@ -180,23 +217,23 @@ def _same_case(path: Path, case: Case) -> bool:
         return False
 
 
-def _same_tg43(path: Path, case: Case, voxel: float) -> bool:
+def _same_tg43(path: Path, case: Case, voxel: float, table: SourceData) -> bool:
     try:
         attributes = read_tg43_dose(path).attrs if path.is_file() else {}
     except InvalidInput:
         return False
     return bool(
         attributes.get("case_digest") == case.digest()
-        and json.loads(str(attributes["settings"])).get("voxel_cm") == voxel
+        and json.loads(str(attributes["settings"])) == tg43_settings(case.implant, voxel, table)
     )
 
 
-def _same_comparison(path: Path, monte_carlo: dict[str, object]) -> bool:
+def _same_comparison(path: Path, monte_carlo: dict[str, object], tg43: dict[str, object]) -> bool:
     try:
         attributes = Comparison.read(path).data.attrs if path.is_file() else {}
     except InvalidInput:
         return False
-    return all(
+    return attributes.get("tg43_settings") == tg43["settings"] and all(
         str(attributes.get(key, "missing")) == str(monte_carlo[key])
         for key in ("case_digest", "settings_digest", "histories")
     )

@@ -105,8 +105,9 @@ def prepare_simulation(
     Raises
     ------
     InvalidInput
-        The case and the options do not fit together.
+        The case and the options do not fit together, or the solids of its seed model are not known.
     """
+    engine_model = case.implant.engine_model
     phantom, description = patient_phantom(
         case, options.voxel, options.media, options.beyond, options.beyond_distance, options.tissues
     )
@@ -119,7 +120,7 @@ def prepare_simulation(
     implant = case.implant
     return Simulation(
         phantom,
-        implant.model,
+        engine_model,
         implant.positions,
         implant.axes,
         implant.air_kerma_strengths,
@@ -260,7 +261,7 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
             description="photons emitted in each group",
         )  # fmt: skip
     constant = simulated_dose_rate_constant(
-        case.implant.model,
+        case.implant.engine_model,
         int(result.settings["phase_space_histories"]),
         str(result.settings["spectrum"]),
         threads,

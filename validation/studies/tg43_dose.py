@@ -2,17 +2,103 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
-from tg43 import SourceData, dose_per_dose_rate, load_source, voxel_mean_dose_rate
-from validation.case import Case
+from mcsim.invalid_input import InvalidInput
+from tg43 import (
+    SourceData,
+    dose_per_dose_rate,
+    known_sources,
+    load_source,
+    read_source,
+    voxel_mean_dose_rate,
+)
+from tg43.invalid_input import InvalidInput as NoSuchSource
+from validation.case import Case, Implant
+from validation.case.seed_choice import HALF_LIFE_SPREAD, packaged_name
 from validation.studies.dataset_file import put, read_dataset, write_dataset
 from validation.studies.dose_grid import centres, scoring_planes
 
 FILETYPE, FORMAT_VERSION = "seedmc-tg43-dose", "1.0"
+
+
+def find_source(implant: Implant, source_data: Path | None = None) -> SourceData:
+    """TG-43 data of an implant's seeds.
+
+    Parameters
+    ----------
+    implant : Implant
+        Seeds.
+    source_data : path, optional
+        Table of the user, such as the ``tg43.json`` of ``seedmc characterise``; the packaged one of the seed model by
+        default (the consensus where there is one, else by Monte Carlo). A user's own seed has no packaged one.
+
+    Returns
+    -------
+    SourceData
+
+    Raises
+    ------
+    InvalidInput
+        There is none, the file is not one, or its half-life is not that of the seeds.
+
+    Examples
+    --------
+    >>> from validation.case import built_in
+    >>> find_source(built_in("neck").implant).name
+    'OncoSeed 6711'
+    """
+    source = read_source(source_data) if source_data is not None else _packaged_source(implant)
+    if abs(source.half_life / implant.half_life_d - 1.0) > HALF_LIFE_SPREAD:
+        raise InvalidInput(
+            f"half-life of the TG-43 table {source.name} is {source.half_life:g} d ({source.radionuclide}), expected "
+            f"{implant.half_life_d:g} d within 2 % as of the seeds (model {implant.model}). Give the table of this "
+            f"seed with --source-data."
+        )
+    return source
+
+
+def _packaged_source(implant: Implant) -> SourceData:
+    names = () if implant.seed_file else (implant.model, packaged_name(implant.model) or implant.model)
+    for name in names:
+        try:
+            return load_source(name)
+        except NoSuchSource:
+            continue
+    file = "the seed file" if implant.seed_file else f"{implant.model!r}"
+    raise InvalidInput(
+        f"TG-43 table of seed model {implant.model!r} is not there, expected one of the packaged "
+        f"{', '.join(known_sources())}, or a file (Monte Carlo is compared with it). Run `seedmc characterise` with "
+        f"{file} and give its tg43.json with --source-data."
+    )
+
+
+def source_digest(source: SourceData) -> str:
+    """SHA-256 (hex) of everything that decides the dose by a TG-43 table.
+
+    Examples
+    --------
+    >>> len(source_digest(load_source("6711")))
+    64
+    """
+    values = {name: np.asarray(value).tolist() for name, value in sorted(vars(source).items())}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def tg43_settings(implant: Implant, voxel: float, source: SourceData) -> dict[str, object]:
+    """Settings of a TG-43 dose as stored with it."""
+    return {
+        "formalism": "2D line",
+        "voxel_cm": voxel,
+        "half_life_d": implant.half_life_d,
+        "table": source.reference,
+        "table_digest": source_digest(source),
+    }
 
 
 def tg43_dose(case: Case, voxel: float, source: SourceData | None = None) -> xr.Dataset:
@@ -25,7 +111,7 @@ def tg43_dose(case: Case, voxel: float, source: SourceData | None = None) -> xr.
     voxel : float
         Edge of the voxels, cm.
     source : SourceData, optional
-        TG-43 data of the seeds; the packaged consensus data of the implant's seed model by default.
+        TG-43 data of the seeds; the packaged data of the implant's seed model by default, see `find_source`.
 
     Returns
     -------
@@ -39,7 +125,7 @@ def tg43_dose(case: Case, voxel: float, source: SourceData | None = None) -> xr.
     """
     x, y, z = (centres(planes) for planes in scoring_planes(case, voxel))
     implant = case.implant
-    source = source or load_source(implant.model)
+    source = source or find_source(implant)
     rate = voxel_mean_dose_rate(x, y, z, implant.positions, implant.axes, implant.air_kerma_strengths, source)
     dataset = xr.Dataset()
     for axis, values in zip("xyz", (x, y, z), strict=True):
@@ -57,9 +143,7 @@ def tg43_dose(case: Case, voxel: float, source: SourceData | None = None) -> xr.
         source_reference=source.reference,
         dose_rate_constant=source.dose_rate_constant,
         case_digest=case.digest(),
-        settings=json.dumps(
-            {"formalism": "2D line", "voxel_cm": voxel, "half_life_d": implant.half_life_d}, sort_keys=True
-        ),
+        settings=json.dumps(tg43_settings(implant, voxel, source), sort_keys=True),
     )
     return dataset
 
