@@ -18,6 +18,7 @@ from tg43.invalid_input import InvalidInput
 
 REFERENCE_DISTANCE = 1.0  # cm, r_0 of TG-43
 CAPSULE_ENDS = ("hemispherical", "flat")
+TABLES = ("consensus", "monte_carlo")  # in the order of preference
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +146,7 @@ class SourceData:
             )
 
 
+_PREFIXES = {"consensus": "consensus", "mc": "monte_carlo"}
 _POSITIVE_SCALARS = {
     "half_life": "d",
     "dose_rate_constant": "cGy/(h U)",
@@ -165,7 +167,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def known_sources() -> tuple[str, ...]:
-    """Return the names of the packaged sources.
+    """Return the names of the packaged sources: those with consensus data, and the Monte Carlo table of every seed.
 
     Examples
     --------
@@ -175,31 +177,46 @@ def known_sources() -> tuple[str, ...]:
     return tuple(sorted(document["name"] for document in _documents()))
 
 
-def load_source(name: str) -> SourceData:
+def load_source(name: str, table: str = "") -> SourceData:
     """Return the packaged source of a given name or alias; case and spacing do not matter.
 
     Parameters
     ----------
     name : str
         For example ``OncoSeed 6711`` or ``6711``.
+    table : str
+        ``consensus``, or ``monte_carlo`` for the project's own (`seedmc characterise`); without it the consensus where
+        there is one, and the Monte Carlo table otherwise.
 
     Raises
     ------
     InvalidInput
-        If no packaged source has this name; the known names are listed.
+        If no packaged source has this name and kind of table; the known names are listed.
 
     Examples
     --------
     >>> load_source("oncoseed 6711").active_length
     0.3
+    >>> load_source("6711", "monte_carlo").name
+    'OncoSeed 6711 Monte Carlo'
+    >>> load_source("9011").name
+    'ThinSeed 9011 Monte Carlo'
     """
+    if table:
+        one_of("table", table, TABLES, "these are packaged")
     wanted = _key(str(name))
-    for document in _documents():
-        if wanted in {_key(alias) for alias in (document["name"], *document["aliases"])}:
-            return _packaged(document["name"])
+    found = {
+        _kind(document): document["name"]
+        for document in _documents()
+        if wanted in {_key(alias) for alias in (document["name"], *document["aliases"])}
+    }
+    for kind in (table,) if table else TABLES:
+        if kind in found:
+            return _packaged(found[kind])
     raise InvalidInput(
-        f"source is {name!r}, expected one of {', '.join(known_sources())} (TG-43 needs tabulated data for "
-        "the seed model). Choose one of these or add a data file."
+        f"source is {name!r}{f' with table {table!r}' if table else ''}, expected one of "
+        f"{', '.join(n for n in known_sources() if not table or n in _names_of(table))} (TG-43 needs tabulated data "
+        "for the seed model). Choose one of these or add a data file."
     )
 
 
@@ -209,7 +226,8 @@ def read_source(path: str | Path) -> SourceData:
     Parameters
     ----------
     path : path
-        JSON file with the keys of the packaged files; others (uncertainties, settings) are left alone.
+        JSON file with the keys of the packaged files; others (uncertainties, settings) are left alone. ``mc:NAME`` and
+        ``consensus:NAME`` are the packaged tables of a seed.
 
     Raises
     ------
@@ -225,7 +243,12 @@ def read_source(path: str | Path) -> SourceData:
     >>> _ = path.write_text(text.replace("0.965", "0.93"), encoding="utf-8")
     >>> read_source(path).dose_rate_constant
     0.93
+    >>> read_source("mc:6711").name
+    'OncoSeed 6711 Monte Carlo'
     """
+    prefix, _, name = str(path).partition(":")
+    if name and prefix in _PREFIXES:
+        return load_source(name, _PREFIXES[prefix])
     path = Path(path)
     if not path.is_file():
         raise InvalidInput(f"source data is {str(path)!r}, expected an existing file. Correct the path.")
@@ -310,6 +333,14 @@ def _documents() -> tuple[dict[str, Any], ...]:
     folder = resources.files("tg43").joinpath("data")
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".json")), key=_file_name)
     return tuple(json.loads(entry.read_text(encoding="utf-8")) for entry in files)
+
+
+def _kind(document: Mapping[str, Any]) -> str:
+    return "monte_carlo" if document.get("derivation") == "Monte Carlo" else "consensus"
+
+
+def _names_of(table: str) -> set[str]:
+    return {document["name"] for document in _documents() if _kind(document) == table}
 
 
 def _file_name(entry: Traversable) -> str:

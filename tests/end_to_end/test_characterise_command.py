@@ -172,7 +172,7 @@ def test_bad_seed_files_are_refused_in_one_sentence_block(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["6711"], "out is not given"),
+        (["6711", "--out", "x", "--cut-off", "0.5"], "cut_off_kev is 0.5"),
         (["6711", "--out", "taken"], "out is taken, a file"),
         (["6712", "--out", "x"], "seed model is '6712'"),
         (["6711", "--out", "x", "--histories", "0"], "histories is 0"),
@@ -199,3 +199,55 @@ def test_check_only_draws_and_simulates_nothing(tmp_path: Path) -> None:
     assert run.returncode == 0
     assert "IsoRay CS-1 Rev2" in run.stdout
     assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["seed.svg"]
+
+
+def test_without_out_the_folder_is_named_after_the_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from validation.cli import main
+
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "ninth.json").write_text(json.dumps(SEED), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for seed, folder in (("6711", "6711"), ("files/ninth.json", "ninth"), ("OncoSeed 6702", "OncoSeed_6702")):
+        monkeypatch.setattr(sys, "argv", ["seedmc", "characterise", seed, "--check-only"])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+        assert f"drawing -> {folder}/seed.svg" in capsys.readouterr().out
+        assert [path.name for path in (tmp_path / folder).iterdir()] == ["seed.svg"]
+
+
+def test_physics_options_are_used_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from validation.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    options = [
+        "--cut-off",
+        "2",
+        "--coherent",
+        "off",
+        "--incoherent",
+        "free_electrons",
+        "--no-fluorescence",
+        "Ag",
+    ]
+    command = ["characterise", "6711", "--histories", "500000", *options]
+    monkeypatch.setattr(sys, "argv", ["seedmc", *command, "--quiet"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code, capsys.readouterr().err
+    physics = {
+        "cut_off_kev": 2.0, "coherent": "off", "incoherent": "free_electrons", "fluorescence_off": ["Ag"],
+    }  # fmt: skip
+    table = json.loads((tmp_path / "6711" / "tg43.json").read_text(encoding="utf-8"))["characterisation"]
+    assert table["settings"]["physics"] == physics
+    assert table["command"] == (
+        "seedmc characterise 6711 --histories 500000 --random-seed 1 --cut-off 2.0 --coherent off "
+        "--incoherent free_electrons --no-fluorescence Ag"
+    )
+    with xr.open_dataset(tmp_path / "6711" / "characterisation.h5", engine="h5netcdf") as data:
+        assert json.loads(data.attrs["settings"])["physics"] == physics
+        assert float(data.mean_energy.sel(opening="all")) > 28.3  # 27.4 keV with the silver lines

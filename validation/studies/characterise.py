@@ -15,6 +15,7 @@ from mcsim.characterisation import ROUND, SeedTally, rounds
 from mcsim.cross_sections import cross_section_digest
 from mcsim.invalid_input import InvalidInput
 from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
+from mcsim.seed_file import find_seed_entry
 from mcsim.seed_model import SeedModel, load_seed_model
 from validation.studies.characterise_dataset import characterisation_dataset
 from validation.studies.characterise_points import CellFactors, cell_factors, characterisation_cells
@@ -106,15 +107,22 @@ def characterise(
     }
     record = json.dumps(settings, sort_keys=True)
     dataset.attrs.update(
+        seed_aliases=json.dumps(_aliases(model)),
         histories=tally.histories,
         active_length=length,
         active_length_source=_source_of_length(seed, active_length),
         settings=record,
+        cross_section_digest=cross_section_digest(),
+        code_digest=engine_digest(),
         settings_digest=hashlib.sha256(
             repr((seed.digest(), cross_section_digest(), engine_digest(), record)).encode()
         ).hexdigest(),
     )
     return dataset
+
+
+def _aliases(model: str) -> list[str]:
+    return [str(alias) for alias in find_seed_entry(model).get("aliases", [])]
 
 
 def _source_of_length(seed: SeedModel, asked: float) -> str:

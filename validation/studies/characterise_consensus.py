@@ -21,7 +21,7 @@ def consensus_source(model: str) -> SourceData | None:
     True
     """
     try:
-        return load_source(model)
+        return load_source(model, "consensus")
     except InvalidInput:
         return None
 

@@ -15,7 +15,7 @@ from validation.studies.characterise_points import AWAY, RADII
 from validation.studies.characterise_quantities import Estimate, along_coordinate
 from validation.studies.dataset_file import put, read_dataset, write_dataset
 
-FILETYPE, FORMAT_VERSION = "seedmc-characterisation", "1.0"
+FILETYPE, FORMAT_VERSION = "seedmc-characterisation", "1.1"
 
 DOSE_RATE_CONSTANT_UNIT = "cGy h-1 U-1"
 # name: dimensions, unit, meaning
@@ -25,6 +25,7 @@ QUANTITIES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "radial_dose_function_line": (("r",), "1", "g_L(r) with the line-source geometry function of length active_length"),
     "radial_dose_function_point": (("r",), "1", "g_P(r) with the geometry function 1/r^2"),
     "anisotropy_function": (("r", "theta"), "1", "2D anisotropy function F(r, theta); nan in the seed"),
+    "folded_anisotropy_function": (("r", "theta_folded"), "1", "F(r, theta), mean of both halves of the seed"),
     "anisotropy_1d": (("r",), "1", "1D anisotropy function phi_an(r); nan where the sphere cuts the seed"),
     "along_away_dose_rate": (
         ("away", "along"), DOSE_RATE_CONSTANT_UNIT, "dose rate per strength (wafac) at points about the seed; nan in it"
@@ -73,6 +74,7 @@ def characterisation_dataset(
         ("opening", ["all", "wafac"], "1", "all photons, or those that pass the aperture of 7.6 degrees"),
         ("r", RADII, "cm", "distance from the seed's middle"),
         ("theta", theta, "deg", "polar angle from the seed's axis"),
+        ("theta_folded", theta[theta <= 90.0], "deg", "polar angle from the nearer end of the seed's axis"),
         ("away", AWAY, "cm", "distance from the seed's axis"),
         (
             "along",

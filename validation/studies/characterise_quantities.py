@@ -138,12 +138,13 @@ def dosimetric_quantities(
     factors : CellFactors
         From means over cells to points.
     mirror_symmetric : bool
-        The along-away table is the mean of both halves.
+        The along-away table is the mean of both halves; F is so already, by the cells.
 
     Returns
     -------
     dict of str to ndarray
-        Dose-rate constants and the along-away table in cGy h⁻¹ U⁻¹; the others have no unit.
+        Dose-rate constants and the along-away table in cGy h⁻¹ U⁻¹; the others have no unit. The folded F is the mean
+        of both halves, here and not later: both are divided by the same D(r, 90°), so their errors are correlated.
     """
     mass = shell_dose * factors.volumes
     point = (mass @ factors.weights.T) / (factors.volumes @ factors.weights.T) * factors.at_points
@@ -158,6 +159,10 @@ def dosimetric_quantities(
         "radial_dose_function_line": equator / reference / geometry[:, transverse],
         "radial_dose_function_point": equator / reference * RADII**2,
         "anisotropy_function": point / equator[:, None] * geometry[:, [transverse]] / geometry,
+        "folded_anisotropy_function": _folded(point, mirror_symmetric, transverse)
+        / equator[:, None]
+        * geometry[:, [transverse]]
+        / geometry[:, : transverse + 1],
         "anisotropy_1d": sphere / equator,
         "along_away_dose_rate": _along_away(ring_dose, point, factors, mirror_symmetric)
         / air_kerma_strength[0],
@@ -208,6 +213,12 @@ def leaving_quantities(
         * to_strength
         / air_kerma_strength[0],
     }
+
+
+def _folded(point: FloatArray, mirror_symmetric: bool, transverse: int) -> FloatArray:
+    """Dose per history from 0 to 90 degrees: the mean of both halves."""
+    upper = point[:, : transverse + 1]
+    return upper if mirror_symmetric else 0.5 * (upper + point[:, : transverse - 1 : -1])
 
 
 def _along_away(

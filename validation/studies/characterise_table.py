@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
@@ -19,9 +19,10 @@ FORMAT_VERSION = "1.0"
 NEAREST_ANISOTROPY = 0.25  # cm
 # Decimals of the tables: at least one more digit than any type A uncertainty worth having, 1e-4.
 DECIMALS = 5
+_INNER_LIST = re.compile(r"\[[-+0-9.eE,\s]*\]")
 
 
-def tg43_document(characterisation: xr.Dataset) -> dict[str, Any]:
+def tg43_document(characterisation: xr.Dataset, command: str = "") -> dict[str, Any]:
     """The TG-43 table of a characterisation, with the keys of the packaged seed data files.
 
     Points inside the seed are left out: g begins at the first distance outside it, F at the first distance at which
@@ -32,6 +33,8 @@ def tg43_document(characterisation: xr.Dataset) -> dict[str, Any]:
     ----------
     characterisation : xarray.Dataset
         From `characterise`.
+    command : str
+        What made it, kept in the table.
 
     Returns
     -------
@@ -53,10 +56,8 @@ def tg43_document(characterisation: xr.Dataset) -> dict[str, Any]:
     """
     data = characterisation
     outside = np.isfinite(data.radial_dose_function_line.values)
-    upper = data.theta.values <= 90.0
-    anisotropy, deviation = _folded(data, "anisotropy_function"), _folded(data, "anisotropy_function_std_dev")
-    if not data.attrs["mirror_symmetric"]:
-        deviation = deviation / np.sqrt(2.0)  # the halves share no photon track
+    anisotropy = data.folded_anisotropy_function.values
+    deviation = data.folded_anisotropy_function_std_dev.values
     rows = (data.r.values >= NEAREST_ANISOTROPY) & np.isfinite(anisotropy).all(axis=1)
     round_shells = np.isfinite(data.anisotropy_1d.values)
     constant = data.dose_rate_constant.sel(chamber="wafac")
@@ -65,7 +66,7 @@ def tg43_document(characterisation: xr.Dataset) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "name": f"{data.attrs['seed_model']} Monte Carlo",
-        "aliases": [],
+        "aliases": [data.attrs["seed_model"], *json.loads(data.attrs["seed_aliases"])],
         "derivation": "Monte Carlo",
         "radionuclide": data.attrs["radionuclide"],
         "half_life": float(data.attrs["half_life"]),
@@ -86,7 +87,7 @@ def tg43_document(characterisation: xr.Dataset) -> dict[str, Any]:
         },
         "anisotropy_function": {
             "r": data.r.values[rows].tolist(),
-            "theta": data.theta.values[upper].tolist(),
+            "theta": data.theta_folded.values.tolist(),
             "F": _rounded(anisotropy[rows]),
             "F_std_dev": _rounded(deviation[rows]),
         },
@@ -94,6 +95,20 @@ def tg43_document(characterisation: xr.Dataset) -> dict[str, Any]:
             "r": data.r.values[round_shells].tolist(),
             "phi_an": _rounded(data.anisotropy_1d.values[round_shells]),
             "phi_an_std_dev": _rounded(data.anisotropy_1d_std_dev.values[round_shells]),
+        },
+        "characterisation": {
+            "command": command,
+            "histories": int(data.attrs["histories"]),
+            "air_kerma_strength_per_history": _by_chamber(data, "air_kerma_strength_per_history", 19),
+            "dose_rate_constant": _by_chamber(data, "dose_rate_constant", DECIMALS),
+            "mean_energy_leaving": round(float(data.mean_energy.sel(opening="all")), 3),
+            "settings": json.loads(data.attrs["settings"]),
+            "digests": {
+                "all": data.attrs["settings_digest"],
+                "seed": data.attrs["seed_digest"],
+                "cross_sections": data.attrs["cross_section_digest"],
+                "transport_code": data.attrs["code_digest"],
+            },
         },
         "units": {
             "half_life": "d",
@@ -103,6 +118,8 @@ def tg43_document(characterisation: xr.Dataset) -> dict[str, Any]:
             "r": "cm",
             "theta": "deg",
             "g_L, g_P, F, phi_an": "1",
+            "air_kerma_strength_per_history": "Gy cm2",
+            "mean_energy_leaving": "keV",
             "std_dev": "that of the value: type A standard uncertainty",
         },
         "reference": f"Monte Carlo characterisation by {created_by()}, {data.attrs['histories']:.4g} histories",
@@ -112,8 +129,6 @@ def tg43_document(characterisation: xr.Dataset) -> dict[str, Any]:
             f"Spectrum: {data.attrs['spectrum']}; strength by the WAFAC definition. With the strength at a point the "
             f"dose-rate constant is {float(point):.4f}.",
             f"Active length: {data.attrs['active_length_source']}.",
-            f"Settings: {data.attrs['settings']}",
-            f"Settings digest: {data.attrs['settings_digest']}",
             *(
                 ["F and phi_an are means of both halves of the seed, which is not its own mirror image."]
                 if not data.attrs["mirror_symmetric"]
@@ -127,25 +142,29 @@ def write_tg43_table(path: str | Path, document: dict[str, Any]) -> None:
     """Write a TG-43 table, whole or not at all."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    temporary.write_text(_as_text(document), encoding="utf-8")
     temporary.replace(path)
 
 
-def _folded(data: xr.Dataset, name: str) -> NDArray[np.float64]:
-    """F from 0 to 90 degrees: the mean of both halves where both are given; root of the mean square for a deviation."""
-    values = data[name].values
-    if data.attrs["mirror_symmetric"]:
-        return np.asarray(values)
-    half = values.shape[1] // 2 + 1
-    pair = np.stack([values[:, :half], values[:, : half - 2 : -1]])
-    return np.asarray(np.sqrt((pair**2).mean(axis=0)) if name.endswith("_std_dev") else pair.mean(axis=0))
+def _as_text(document: dict[str, Any]) -> str:
+    """JSON with every list of numbers on one line."""
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    return _INNER_LIST.sub(lambda found: "[" + " ".join(found.group()[1:-1].split()) + "]", text) + "\n"
+
+
+def _by_chamber(data: xr.Dataset, name: str, decimals: int) -> dict[str, float]:
+    return {
+        f"{chamber}{suffix}": round(float(data[name + suffix].sel(chamber=chamber)), decimals)
+        for chamber in data.chamber.values.tolist()
+        for suffix in ("", "_std_dev")
+    }
 
 
 def _rounded(values: Any) -> Any:
     return np.round(np.asarray(values, dtype=np.float64), DECIMALS).tolist()
 
 
-def _refuse_empty(data: xr.Dataset, anisotropy: NDArray[np.float64]) -> None:
+def _refuse_empty(data: xr.Dataset, anisotropy: Any) -> None:
     g = data.radial_dose_function_line.values
     empty = int((~(anisotropy > 10.0**-DECIMALS)).sum() + (g[np.isfinite(g)] <= 10.0**-DECIMALS).sum())
     if empty:
