@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from mcsim.cache import kernel_digest
+from mcsim.cross_sections import cross_section_digest
 from mcsim.invalid_input import InvalidInput
 from validation.cli import app
 from validation.record import cross_sections
+from validation.record.check import Check
 from validation.record.page import PAGE, RECORD, page_text, write_page
-from validation.record.record import ROOMS, Record, read_record, run_record
+from validation.record.record import ROOMS, Record, read_record, run_record, write_record
+from validation.record.references import shortfall_of
 from validation.record.room import Effort
 
 REPOSITORY = Path(__file__).parents[2]
@@ -91,9 +96,9 @@ def test_wrong_requests_are_refused(arguments: list[str], sentence: str) -> None
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "record.json"
-    other.write_text(json.dumps({"filetype": "seedmc-validation-record", "format_version": "2.0"}))
+    other.write_text(json.dumps({"filetype": "seedmc-validation-record", "format_version": "1.0"}))
     with pytest.raises(
-        InvalidInput, match=r"is seedmc-validation-record 2\.0, expected seedmc-validation-record 1\.0"
+        InvalidInput, match=r"is seedmc-validation-record 1\.0, expected seedmc-validation-record 2\.0"
     ):
         read_record(other)
 
@@ -107,6 +112,35 @@ def test_the_format_page_names_every_key(record: Record, tmp_path: Path) -> None
         keys |= {*panel, *panel["series"][0]}
     for key in keys:
         assert f"`{key}`" in page, key
+
+
+def test_a_known_shortfall_that_moves_out_of_its_band_fails(
+    record: Record, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    name = "g_L of the OncoSeed 6711 at 4 cm"
+    known = shortfall_of(name)
+    assert known is not None
+    for departure, status, words in (
+        (known.departure, 0, "| −2.9 % | ± 2.0 % | −2.9 % ± 1.0 % (what version"),
+        (2.0 * known.departure, 1, "**Beyond the band of the known shortfall: this is a finding.**"),
+    ):
+        moved = Check(
+            name, "Seeds", name, "1", 1.0 + departure, 0.0, 1.0, tolerance=0.02, reason="r", shortfall=known
+        )
+        write_record(tmp_path / RECORD, replace(record, checks=(*record.checks, moved)))
+        run = CliRunner().invoke(app, ["validate", "--from", str(tmp_path / RECORD), "--out", str(tmp_path)])
+        assert run.exit_code == status, run.output
+        assert words in (tmp_path / PAGE).read_text()
+
+
+@pytest.mark.slow
+def test_the_record_of_the_project_is_of_this_code() -> None:
+    made_with = read_record(REPOSITORY / "docs" / RECORD).made_with
+    words = (
+        "docs/validation.md is of other code. Run seedmc validate --mode full --out docs before a release."
+    )
+    assert made_with["transport kernels (SHA-256)"] == kernel_digest(), words
+    assert made_with["cross sections (SHA-256)"] == cross_section_digest(), words
 
 
 def test_the_page_of_the_project_is_that_of_its_record() -> None:

@@ -14,6 +14,19 @@ Verdict = Literal["agrees", "misses", "misses, explained"]
 COVERAGE_OF_AN_ORACLE = 5.7
 # Against a publication the demand is the tolerance; noise may add three standard uncertainties of ours.
 COVERAGE_OF_A_PUBLICATION = 3.0
+# A value known better than this is judged by itself: then noise widens a demand by nothing.
+SMALL_NOISE = 0.005
+
+
+def coverage_of_a_publication(std_dev: float, reference: float) -> float:
+    """Coverage factor of a comparison with a publication: 0 where u_A is at most 0.5 % of the reference, else 3.
+
+    Examples
+    --------
+    >>> coverage_of_a_publication(0.004, 1.0), coverage_of_a_publication(0.006, 1.0)
+    (0.0, 3.0)
+    """
+    return 0.0 if std_dev <= SMALL_NOISE * abs(reference) else COVERAGE_OF_A_PUBLICATION
 
 
 @dataclass(frozen=True)
@@ -30,6 +43,28 @@ class Citation:
 
     text: str
     doi: str = ""
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """A departure that is known: outside its band the check misses like any other.
+
+    Attributes
+    ----------
+    departure : float
+        Expected difference, relative to the reference.
+    band : float
+        How far the difference may lie from it besides noise, relative to the reference.
+    reason : str
+        Where departure and band come from.
+    explanation : str
+        Why value and reference depart.
+    """
+
+    departure: float
+    band: float
+    reason: str
+    explanation: str
 
 
 EXACT = Citation("exact")
@@ -75,13 +110,14 @@ class Check:
         k.
     relative : bool
         Differences are shown in per cent of the reference.
-    explanation : str
-        Why a miss is known and expected; empty if none is.
+    shortfall : Shortfall, optional
+        A known miss. The verdict is ``misses, explained`` when the difference lies within band + k · u_A of the known
+        departure, with k of at least 3, and ``misses`` beyond.
 
     Raises
     ------
     InvalidInput
-        A negative uncertainty or tolerance, or one without a reason.
+        A negative uncertainty, tolerance or band, one without a reason, or a shortfall without an explanation.
 
     Examples
     --------
@@ -104,7 +140,7 @@ class Check:
     reference_std_dev: float = 0.0
     coverage: float = COVERAGE_OF_AN_ORACLE
     relative: bool = True
-    explanation: str = ""
+    shortfall: Shortfall | None = None
 
     def __post_init__(self) -> None:
         for what in ("std_dev", "tolerance", "reference_type_a", "reference_std_dev", "coverage"):
@@ -116,6 +152,12 @@ class Check:
             raise InvalidInput(
                 f"reason of the check {self.name} is empty, expected words that say why {self.tolerance} {self.unit} "
                 f"is tolerated. Give the reason."
+            )
+        known = self.shortfall
+        if known and not (known.band > 0.0 and known.reason and known.explanation):
+            raise InvalidInput(
+                f"shortfall of the check {self.name} is {known}, expected a band above 0, its reason and an "
+                f"explanation. Complete it."
             )
 
     @property
@@ -139,11 +181,21 @@ class Check:
         return self.tolerance + self.coverage * self.noise
 
     @property
+    def known_departure(self) -> tuple[float, float]:
+        """Known difference and how far from it a miss is still explained, in the unit; 0 and 0 if none is known."""
+        if self.shortfall is None:
+            return 0.0, 0.0
+        size = abs(self.reference)
+        noise = max(self.coverage, COVERAGE_OF_A_PUBLICATION) * self.noise
+        return self.shortfall.departure * size, self.shortfall.band * size + noise
+
+    @property
     def verdict(self) -> Verdict:
         """Whether the value agrees with its reference; a value that is not a number misses."""
         if abs(self.difference) <= self.allowed:
             return "agrees"
-        return "misses, explained" if self.explanation else "misses"
+        expected, band = self.known_departure
+        return "misses, explained" if abs(self.difference - expected) <= band else "misses"
 
     @property
     def is_pure_noise(self) -> bool:

@@ -9,7 +9,7 @@ from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from validation.record.check import COVERAGE_OF_A_PUBLICATION, Check, Citation
 from validation.record.photon_beams import FloatArray, at_energy
-from validation.record.references import citation, explanation_of, published_data
+from validation.record.references import citation, published_data, shortfall_of
 from validation.record.room import Effort, Figure, Panel, Room, Series
 
 GROUP = "Cross sections"
@@ -58,7 +58,7 @@ def cross_section_checks(effort: Effort) -> Room:
                     tolerance * float(published[worst]),
                     reason,
                     coverage=COVERAGE_OF_A_PUBLICATION,
-                    explanation=explanation_of(label),
+                    shortfall=shortfall_of(label),
                 )
             )
     room.figures.append(_figure(departures))

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from mcsim.characterisation_cells import ScoringCells
+from mcsim.kernels.shell_scoring import score_flight
 from mcsim.kernels.voxel_transport import EMITTED, LEFT_PHANTOM
 from mcsim.materials import material
 from validation.record.check import Check, Citation
@@ -33,6 +35,7 @@ def transport_oracles(effort: Effort) -> Room:
     """Oracles 1, 2, 3 and 12: point source in vacuum, narrow beam, primary kerma, seed shadow."""
     room = Room()
     room.checks += _vacuum_shells(effort)
+    room.checks += _spherical_shells(effort)
     room.checks += _narrow_beams(effort)
     checks, figure = _primary_kerma(effort)
     room.checks += checks
@@ -98,6 +101,48 @@ def _vacuum_shells(effort: Effort) -> list[Check]:
             1e-11,
             "round-off of sums of 10⁴ paths",
             relative=False,
+        ),
+    ]
+
+
+def _spherical_shells(effort: Effort) -> list[Check]:
+    """Fluence per photon in spherical shells about a point in vacuum, as a seed's characterisation scores it."""
+    edges, bins = np.array([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0]), 18
+    cells = ScoringCells(np.column_stack([edges[:-1], edges[1:]]), bins, np.zeros((0, 2)), np.zeros((0, 2)))
+    arrays, state, rings = cells.arrays(), np.array([3, 5], np.uint64), np.zeros((0, 0))
+    count, tallies = effort.pick(5_000, 50_000), np.zeros((BATCHES, len(cells.shells), bins))
+    for k in range(BATCHES):
+        for u, v, w in isotropic(np.random.default_rng([13, k]), count):
+            score_flight(arrays, 0.0, 0.0, 0.0, u, v, w, 20.0, 1.0 / count, tallies[k], rings, state)
+    volumes = cells.shell_volumes()
+    expected = np.diff(edges) / (4.0 / 3.0 * np.pi * np.diff(edges**3))
+    found = tallies.sum(axis=2) / volumes.sum(axis=1)
+    # the cell beside the middle plane: its share of the directions is its share of the sphere
+    value, std_dev = _mean(tallies[:, 3, bins // 2] / volumes[3, bins // 2])
+    words = f"{edges[3]:g} to {edges[4]:g} cm, 90° to {90 + 180 // bins}°"
+    return [
+        Check(
+            "fluence in spherical shells in vacuum",
+            GROUP,
+            f"largest relative departure of fluence in {len(expected)} spherical shells, 0.1 to 10 cm about a point",
+            "1",
+            float(np.abs(found / expected - 1.0).max()),
+            0.0,
+            0.0,
+            Citation("oracle 1: (r₂ − r₁) / (4/3 π (r₂³ − r₁³))"),
+            1e-11,
+            "round-off of sums of 10⁴ paths",
+            relative=False,
+        ),
+        Check(
+            "fluence in a cell of a spherical shell in vacuum",
+            GROUP,
+            f"fluence per photon in a cell of a spherical shell about a point, {words}",
+            "cm⁻²",
+            value,
+            std_dev,
+            float(expected[3]),
+            Citation("oracle 1: (r₂ − r₁) / (4/3 π (r₂³ − r₁³))"),
         ),
     ]
 

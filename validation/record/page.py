@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from validation.record.check import COVERAGE_OF_A_PUBLICATION, COVERAGE_OF_AN_ORACLE, Check, Citation
+from validation.record.check import (
+    COVERAGE_OF_A_PUBLICATION,
+    COVERAGE_OF_AN_ORACLE,
+    SMALL_NOISE,
+    Check,
+    Citation,
+)
 from validation.record.figures import draw, draw_overview
 from validation.record.number_text import difference_text, reference_text, size_text, with_uncertainty
 from validation.record.record import Record, write_record
@@ -101,7 +107,10 @@ A value *agrees* with its reference when |value − reference| ≤ tolerance + k
 * Against an exact result k = {COVERAGE_OF_AN_ORACLE:g}: noise alone makes one of 100 such checks miss once in a million
   records. Against a publication k = {COVERAGE_OF_A_PUBLICATION:g}.
 * A publication's own uncertainty enters the combined uncertainty shown. It widens nothing.
-* A miss that is understood is still shown as a miss, with its explanation.
+* Seeds: with u of at most {100.0 * SMALL_NOISE:g} % of the published reference k = 0, so that the value itself has to
+  lie within the tolerance.
+* A miss that is understood is still shown as a miss, with its explanation, an expected difference and a band. Beyond
+  the band (and noise) it is a miss like any other, and the command fails.
 
 All uncertainties are standard uncertainties. Random numbers are fixed: on one processor type the same version gives the
 same record. Quick mode runs the same checks with fewer histories and two seeds only, so it finds only larger
@@ -115,13 +124,35 @@ def _shortfalls(record: Record) -> str:
     found = [check for check in record.checks if check.verdict != "agrees"]
     if not found:
         return "## What misses\n\nNothing."
-    rows = ["## What misses", "", "| check | difference | allowed | explanation |", "|---|---|---|---|"]
+    rows = [
+        "## What misses",
+        "",
+        "| check | difference | allowed | expected | explanation |",
+        "|---|---|---|---|---|",
+    ]
     for check in found:
         rows.append(
-            f"| {check.name} | {_difference(check)} | {_allowed(check)} | "
-            f"{check.explanation or '**None yet: this is a finding.**'} |"
+            f"| {check.name} | {_difference(check)} | {_allowed(check)} | {_expected(check)} | {_explanation(check)} |"
         )
     return "\n".join(rows)
+
+
+def _expected(check: Check) -> str:
+    if check.shortfall is None:
+        return "none"
+    departure, band = check.known_departure
+    bounds = size_text(band, check.reference, check.relative)
+    return (
+        f"{difference_text(departure, check.reference, check.relative)} ± {bounds} ({check.shortfall.reason})"
+    )
+
+
+def _explanation(check: Check) -> str:
+    if check.shortfall is None:
+        return "**None yet: this is a finding.**"
+    if check.verdict == "misses":
+        return f"**Beyond the band of the known shortfall: this is a finding.** {check.shortfall.explanation}"
+    return check.shortfall.explanation
 
 
 def _left_out(record: Record) -> str:

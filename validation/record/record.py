@@ -19,7 +19,7 @@ from mcsim.cache import kernel_digest
 from mcsim.cross_sections import cross_section_digest
 from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
-from validation.record.check import Check, Citation
+from validation.record.check import Check, Citation, Shortfall
 from validation.record.cross_sections import cross_section_checks
 from validation.record.oracles_interactions import interaction_oracles
 from validation.record.oracles_invariance import invariance_oracles
@@ -31,7 +31,7 @@ from validation.record.scored_quantities import GROUP as STATISTICS
 from validation.record.scored_quantities import scored_quantity_checks
 from validation.record.seeds import seed_checks
 
-FILETYPE, FORMAT_VERSION = "seedmc-validation-record", "1.0"
+FILETYPE, FORMAT_VERSION = "seedmc-validation-record", "2.0"
 ROOMS: dict[str, Callable[[Effort], Room]] = {
     "flight": transport_oracles,
     "interactions": interaction_oracles,
@@ -85,7 +85,7 @@ class Record:
 
     @property
     def missed(self) -> tuple[Check, ...]:
-        """Checks that miss without an explanation."""
+        """Checks that miss without an explanation, or beyond the band of theirs."""
         return tuple(check for check in self.checks if check.verdict == "misses")
 
 
@@ -252,6 +252,8 @@ def _check(entry: dict[str, Any]) -> Check:
     fields: dict[str, Any] = {key: value for key, value in entry.items() if key != "verdict"}
     for key in ("value", "reference"):
         fields[key] = float("nan") if fields[key] is None else fields[key]
+    known = fields["shortfall"]
+    fields["shortfall"] = Shortfall(**known) if known else None
     return Check(**{**fields, "citation": Citation(**fields["citation"])})
 
 

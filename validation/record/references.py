@@ -8,8 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import tg43
 from mcsim.invalid_input import InvalidInput
-from validation.record.check import COVERAGE_OF_A_PUBLICATION, Check, Citation
+from validation.record.check import Check, Citation, Shortfall, coverage_of_a_publication
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,46 @@ def published_value(name: str) -> Published:
     )
 
 
-def explanation_of(check: str) -> str:
-    """Why a check is known to miss; empty if it is not."""
-    return str(published_data("published_values")["known_shortfalls"].get(check, ""))
+def shortfall_of(check: str) -> Shortfall | None:
+    """The known shortfall of a check; none if it is expected to agree.
+
+    Numbers in an explanation are found from the data file's own values.
+
+    Examples
+    --------
+    >>> shortfall_of("g_L of the OncoSeed 6711 at 4 cm").explanation.startswith("The consensus value")
+    True
+    """
+    entry = published_data("published_values")["known_shortfalls"].get(check)
+    if entry is None:
+        return None
+    words = {**entry, "explanation": entry["explanation"].format(**_facts())}
+    return Shortfall(**words)
+
+
+def _facts() -> dict[str, str]:
+    """Numbers that explanations quote: the range of published Λ, and the consensus g_L at 4 cm over its neighbours'."""
+    values = published_data("published_values")["values"]
+    name = "dose_rate_constant OncoSeed 6711"
+    consensus = values[f"{name}, consensus"]["value"]
+    others = [
+        100.0 * (entry["value"] / consensus - 1.0)
+        for label, entry in values.items()
+        if label.startswith(name) and not label.endswith(("consensus", "measured"))
+    ]
+    table = tg43.load_source("6711")
+    radial = dict(zip(table.radial_distances.tolist(), table.radial_dose.tolist(), strict=True))
+    outlier = 100.0 * (radial[4.0] / (radial[3.0] * radial[5.0]) ** 0.5 - 1.0)
+    return {
+        "count": str(len(others)),
+        "lowest": _percent(min(others)),
+        "highest": _percent(max(others)),
+        "outlier": _percent(outlier),
+    }
+
+
+def _percent(value: float) -> str:
+    return f"{value:+.1f} %".replace("-", "−")
 
 
 def against_publication(
@@ -133,7 +171,7 @@ def against_publication(
         tolerance=published.tolerance,
         reason=published.reason,
         reference_std_dev=published.std_dev,
-        coverage=COVERAGE_OF_A_PUBLICATION,
+        coverage=coverage_of_a_publication(std_dev, published.value),
         relative=published.value != 0.0,
-        explanation=explanation_of(name),
+        shortfall=shortfall_of(name),
     )

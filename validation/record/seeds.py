@@ -9,12 +9,12 @@ import xarray as xr
 
 import tg43
 from mcsim.seed_model import load_seed_model, seed_model_names
-from validation.record.check import COVERAGE_OF_A_PUBLICATION, Check
+from validation.record.check import Check, coverage_of_a_publication
 from validation.record.references import (
     against_publication,
-    explanation_of,
     published_data,
     published_value,
+    shortfall_of,
 )
 from validation.record.room import Effort, Figure, Panel, Room, Series
 from validation.studies.characterise import characterise
@@ -181,8 +181,8 @@ def _scaled(
         published_value("radial dose function").citation,
         tolerance * float(published),
         reason,
-        coverage=COVERAGE_OF_A_PUBLICATION,
-        explanation=explanation_of(name),
+        coverage=coverage_of_a_publication(std_dev, float(published)),
+        shortfall=shortfall_of(name),
     )
 
 
