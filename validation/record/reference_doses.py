@@ -4,28 +4,46 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcsim.materials import material
 from mcsim.phantom import Phantom, surrounded
-from mcsim.result import GROUPS, Result
+from mcsim.phase_space import load_phase_space
+from mcsim.result import merge
+from mcsim.seed_model import load_seed_model
 from mcsim.simulation import Simulation
 from mcsim.simulation_settings import Settings, StoppingRule
 from validation.record.check import COVERAGE_OF_A_PUBLICATION, Check, Citation
 from validation.record.photon_beams import SEED, FloatArray
 from validation.record.references import citation, published_value, shortfall_of
+from validation.record.replicas import batches_per_phase_space
 from validation.record.room import Effort, Figure, Panel, Room, Series
 
 GROUP = "Reference doses"
 MEDIA = ("water", "cortical_bone", "air")
 GRID = 60
 WATER, MIXED = "superposition in water", "interseed"
-# Batches of a million photons that leave a seed: what 0.5 % in a voxel of water takes.
-FULL_BATCHES = {WATER: 220, MIXED: 280}
+PARTS = 20
+
+
+class Size(NamedTuple):
+    """How much to simulate: 20 parts, each with a phase space of its own."""
+
+    batches_per_part: int
+    histories_per_batch: int  # photons that leave a seed
+    phase_space_histories: int  # photons emitted for the phase space of a part
+    scale_histories: int  # photons emitted for the scale of the doses
+
+
+QUICK = Size(1, 80_000, 200_000, 1_000_000)
+# What 0.5 % in a voxel of water takes: a part lets each seed emit every photon of its phase space once.
+FULL = Size(52, 270_000, 2_500_000, 10_000_000)
 # Largest mean noise of a voxel, and why: half a per cent is demanded of the full record in water.
 DEMANDED_NOISE = (0.005, "demanded of our side in water")
 QUICK_NOISE = (0.06, "a quick record has few histories")
@@ -39,7 +57,8 @@ class Comparison:
 
     own: FloatArray
     own_std_dev: FloatArray
-    own_groups: FloatArray  # from each of 20 groups of batches alone, (20, nx, ny, nz)
+    own_parts: FloatArray  # from each of 20 parts of the run alone, (20, nx, ny, nz)
+    scale_std_dev: float  # relative, of the share of histories that leave a seed
     reference: FloatArray
     reference_std_dev: FloatArray
     medium: NDArray[np.uint8]
@@ -56,10 +75,11 @@ class Comparison:
     def relative_std_devs(self, here: NDArray[np.bool_]) -> tuple[float, float]:
         """Relative type A standard uncertainties of the summed dose, ours and the reference's.
 
-        Voxels share histories. The spread between the sums of 20 groups of batches counts this; the reference states
-        its voxels' uncertainties only, so its independent sum is widened by the factor found for ours.
+        Voxels share histories, and seeds share stored ones. The spread between 20 parts, each with a phase space of its
+        own, counts both; the reference states its voxels' uncertainties only, so its independent sum is widened by the
+        factor found for ours.
         """
-        sums = self.own_groups[:, here].sum(axis=1)
+        sums = self.own_parts[:, here].sum(axis=1)
         own = float(sums.std(ddof=1) / np.sqrt(len(sums)))
         shared = max(1.0, own / float(np.sqrt((self.own_std_dev[here] ** 2).sum())))
         other = shared * float(np.sqrt((self.reference_std_dev[here] ** 2).sum()))
@@ -68,7 +88,7 @@ class Comparison:
     def ratio_of(self, here: NDArray[np.bool_]) -> tuple[float, float]:
         """Ratio of summed doses over any voxels and its type A standard uncertainty."""
         ratio = float(self.own[here].sum() / self.reference[here].sum())
-        return ratio, ratio * float(np.hypot(*self.relative_std_devs(here)))
+        return ratio, ratio * float(np.hypot(np.hypot(*self.relative_std_devs(here)), self.scale_std_dev))
 
     def ratio(self, medium: int) -> tuple[float, float]:
         """Ratio of summed doses over a medium's voxels and its type A standard uncertainty."""
@@ -76,7 +96,7 @@ class Comparison:
 
     def mean_voxel_std_dev(self, medium: int) -> float:
         """Mean relative type A standard uncertainty of our dose in a voxel."""
-        here = self.chosen(medium)
+        here = self.chosen(medium) & (self.own > 0.0)
         return float((self.own_std_dev[here] / self.own[here]).mean())
 
     def deviations(self, medium: int, scale: float | None = None) -> FloatArray:
@@ -100,14 +120,7 @@ def reference_dose_checks(effort: Effort) -> Room:
     cases = {}
     for setting in (WATER, MIXED):
         effort.say(f"13 seeds, {setting}")
-        cases[setting] = compare(
-            folder,
-            setting,
-            batches=effort.pick(20, FULL_BATCHES[setting]),
-            histories_per_batch=effort.pick(40_000, 1_000_000),
-            phase_space_histories=effort.pick(1_000_000, 10_000_000),
-            threads=effort.threads,
-        )
+        cases[setting] = compare(folder, setting, effort.pick(QUICK, FULL), effort.threads, effort.say)
     water, mixed = cases[WATER], cases[MIXED]
     for label, case, medium in (
         (WATER, water, 0),
@@ -122,12 +135,7 @@ def reference_dose_checks(effort: Effort) -> Room:
 
 
 def compare(
-    folder: Path,
-    setting: str,
-    batches: int,
-    histories_per_batch: int,
-    phase_space_histories: int,
-    threads: int,
+    folder: Path, setting: str, size: Size, threads: int, say: Callable[[str], None] = lambda line: None
 ) -> Comparison:
     """Simulate 13 seeds and read the reference.
 
@@ -137,41 +145,46 @@ def compare(
         Folder ``reference/neck13``.
     setting : str
         ``WATER`` or ``MIXED``.
-    batches, histories_per_batch, phase_space_histories, threads : int
-        How much to simulate; batches a multiple of 20.
+    size : Size
+        How much to simulate.
+    threads : int
+        Threads; the result does not depend on it.
+    say : callable
+        Gets a line now and then.
 
     Returns
     -------
     Comparison
     """
-    result, medium = _simulate(folder, setting, batches, histories_per_batch, phase_space_histories, threads)
-    groups = np.zeros((GROUPS, result.tissue_fraction.size))
-    groups[:, result.group_voxels] = result.group_dose() / result.scale.dose_per_history
+    simulation, medium = _simulation(folder, setting, size, threads)
+    stride, parts = batches_per_phase_space(simulation), []
+    for k in range(PARTS):
+        say(f"{setting}: part {k} of {PARTS}")
+        parts.append(simulation.run(StoppingRule(batches=(k * stride, k * stride + size.batches_per_part))))
+    result = merge(parts)
+    # The share of histories that leave the seed, and their air-kerma strength, from more of them than a part's.
+    seed = load_phase_space(load_seed_model(SEED), size.scale_histories, threads=threads)
+    share = seed.productive_share
+    scale = share / simulation.phase_space.productive_share
     lines = gzip.decompress((folder / FILES[setting]).read_bytes()).decode().split("\n")
     dose, relative = (
         np.array(lines[k].split(), dtype=float).reshape((GRID,) * 3).transpose(2, 1, 0) for k in (4, 5)
     )
     return Comparison(
-        own=result.dose_per_history(),
-        own_std_dev=result.dose_per_history_std_dev(),
-        own_groups=groups.reshape(GROUPS, *result.tissue_fraction.shape),
+        own=result.dose_per_history() * scale,
+        own_std_dev=result.dose_per_history_std_dev() * scale,
+        own_parts=np.array([part.dose_per_history() for part in parts]) * scale,
+        scale_std_dev=float(np.sqrt((1.0 - share) / (share * seed.histories))),
         reference=dose,
         reference_std_dev=dose * relative,
         medium=medium,
         free=result.tissue_fraction == 1.0,
-        strength_per_history=result.scale.air_kerma_strength_per_history,
-        strength_std_dev=result.scale.air_kerma_strength_per_history_std_dev,
+        strength_per_history=seed.air_kerma_strength,
+        strength_std_dev=seed.air_kerma_strength_std_dev,
     )
 
 
-def _simulate(
-    folder: Path,
-    setting: str,
-    batches: int,
-    histories_per_batch: int,
-    phase_space_histories: int,
-    threads: int,
-) -> tuple[Result, NDArray[np.uint8]]:
+def _simulation(folder: Path, setting: str, size: Size, threads: int) -> tuple[Simulation, NDArray[np.uint8]]:
     """13 seeds in the middle of a cube of 30 cm; a slab of bone and a cylinder of air in the mixed case."""
     fine = [np.round(np.linspace(-3.0, 3.0, GRID + 1), 10)] * 3
     planes, scoring = surrounded(fine, [np.array([-15.0, 15.0])] * 3)
@@ -192,13 +205,12 @@ def _simulate(
         59.4,
         Settings(
             seeds="interseed" if setting == MIXED else "superposition",
-            productive_histories_per_batch=histories_per_batch,
-            phase_space_histories=phase_space_histories,
+            productive_histories_per_batch=size.histories_per_batch,
+            phase_space_histories=size.phase_space_histories,
         ),
-        group_mask=np.ones((GRID,) * 3, dtype=bool),
         threads=threads,
     )
-    return simulation.run(StoppingRule(batches=(0, batches))), medium[scoring]
+    return simulation, medium[scoring]
 
 
 def _seed_positions(folder: Path) -> FloatArray:

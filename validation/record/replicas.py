@@ -2,8 +2,8 @@
 
 An implant of 48 seeds 6711, all of them solid, in water with a slab of bone, is simulated again and again, each time
 with a phase space of its own. In each of hundreds of voxels of four kinds, apart from each other, the mean of the
-stated variances divided by the variance between the replicas must be 1; pooled over the voxels of a kind, each divided by its
-mean dose. What the phase space's finite size adds to the spread is in it.
+stated variances divided by the variance between the replicas must be 1; pooled over the voxels of a kind, each
+divided by its mean dose. What the phase space's finite size adds to the spread is in it.
 
 The ratio's own standard uncertainty u is found by leaving out one replica at a time: it counts that voxels share
 histories and that their doses are skewed.
