@@ -12,6 +12,7 @@ import pytest
 import tg43
 from tg43.array_checks import FloatArray
 from tg43.capsule import signed_distance
+from tg43.fast_kernel import RADIAL_STEP
 from tg43.source_data import SourceData
 
 # First neglected term of the expansion of r² G_L, (1/16)⁴ = 1.5e-5, over r² G_L ≥ 0.98, plus the chord of
@@ -46,7 +47,14 @@ def test_fast_method_stays_within_its_bound(name: str, formalism: str, points: F
     seeds = [[0, 0, 0]], [[0, 0, 1]], [1.0]
     exact = tg43.dose_rate(points, *seeds, source, formalism=formalism)
     fast = tg43.dose_rate(points, *seeds, source, method="fast", formalism=formalism)
-    assert np.abs(fast / exact - 1).max() < BOUND
+    # Monte Carlo tables begin at the capsule's wall, where g_L may change by tens of per cent within a tenth of a
+    # millimetre (a marker's shadow): the chord of an exponential. From 1 mm off the capsule out, 0.1 % at most.
+    r, nodes = np.linalg.norm(points, axis=1), source.radial_distances
+    slope = np.abs(np.diff(np.log(source.radial_dose)) / np.diff(nodes))
+    for least in (0.0, source.capsule_radius + 0.1):
+        chord = 1.05 * (RADIAL_STEP * slope[nodes[1:] > least].max()) ** 2 / 8.0
+        assert np.abs(fast / exact - 1)[r >= least].max() < BOUND + chord
+        assert chord < 1e-3 or least == 0.0
 
 
 def test_fast_method_holds_for_tables_off_its_own_grid(points: FloatArray) -> None:
