@@ -46,7 +46,7 @@ QUICK = Size(1, 80_000, 200_000, 1_000_000)
 FULL = Size(52, 270_000, 2_500_000, 10_000_000)
 # Largest mean noise of a voxel, and why: half a per cent is demanded of the full record in water.
 DEMANDED_NOISE = (0.005, "demanded of our side in water")
-QUICK_NOISE = (0.06, "a quick record has few histories")
+QUICK_NOISE = (0.08, "a quick record has few histories")
 NO_DEMAND = (0.2, "no demand outside water: what the histories for water leave")
 FILES = {WATER: "neck13_water_tg43.3ddose.gz", MIXED: "neck13_het_isa.3ddose.gz"}
 
