@@ -55,7 +55,7 @@ SourceTable = Annotated[
     Path | None,
     typer.Option(
         "--source-data",
-        help="TG-43 table to use instead of the packaged one, such as the tg43.json of characterise",
+        help="TG-43 table to use instead of the packaged one, such as the tg43.json of characterise, or mc:NAME",
     ),
 ]
 
