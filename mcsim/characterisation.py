@@ -28,7 +28,7 @@ BATCH = 5_000  # histories
 ROUND = GROUPS * BATCH
 MEDIUM, DRY_AIR, FIRST_SEED_MEDIUM = 0, 1, 2
 # The point detector: a voxel of 0.1 × 0.1 × 0.05 cm at 10 cm; the turning seed sees it as a ring
-# (Safigholi et al. 2020, doi:10.1002/mp.14360).
+# (Safigholi et al. 2020, doi:10.1002/mp.14249).
 POINT_DISTANCE, POINT_HALF_DEPTH, POINT_HALF_HEIGHT = 10.0, 0.025, 0.05  # cm
 SPECTRUM_BINS_PER_KEV = 10
 SPECTRUM_MAX_KEV = 40.0

@@ -9,7 +9,7 @@ from mcsim.phase_space import PhaseSpace, load_phase_space
 from mcsim.ring_dose import RingDose, ring_dose
 from mcsim.seed_model import SeedModel
 
-# CLRP TG-43 v2 (doi:10.1002/mp.14360), NCRP 58 spectrum, WAFAC: Gy cm² per history, and Λ.
+# CLRP TG-43 v2 (doi:10.1002/mp.14249), NCRP 58 spectrum, WAFAC: Gy cm² per history, and Λ.
 PUBLISHED_STRENGTH = 3.7666e-14
 PUBLISHED_DOSE_RATE_CONSTANT = 0.932
 # TG-43U1 (doi:10.1118/1.1646040), Tables V and VII: g_L for L = 0.3 cm, and F at 1 cm.

@@ -189,7 +189,7 @@ def test_values_of_the_6711_are_near_the_published_ones(seed_6711: xr.Dataset) -
         float(seed_6711.dose_rate_constant_std_dev[0]),
     )
     assert deviation < 0.008 * constant
-    # 0.932 (Safigholi et al. 2020, doi:10.1002/mp.14360), 1 % between published simulations, 4.9 σ
+    # 0.932 (Safigholi et al. 2020, doi:10.1002/mp.14249), 1 % between published simulations, 4.9 σ
     assert abs(constant - 0.932) < 0.01 * 0.932 + 4.9 * deviation
     beside = beside_consensus(seed_6711, load_source("6711"))
     for r in (0.5, 1.5, 2.0, 3.0, 5.0):

@@ -17,7 +17,7 @@ HISTORIES = 10_000_000
 # alias: chamber, Λ by Monte Carlo, cGy h⁻¹ U⁻¹. "wafac": with a model of the wide-angle chamber, "point": strength at a
 # point of the transverse axis. For ThinSeed 9011 and STM1251 no simulation was found whose value could be checked.
 PUBLISHED = [
-    ("6711", "wafac", 0.932),  # Safigholi et al. 2020, doi:10.1002/mp.14360
+    ("6711", "wafac", 0.932),  # Safigholi et al. 2020, doi:10.1002/mp.14249
     ("125SL", "wafac", 0.9337),  # Safigholi et al. 2020, as given at physics.carleton.ca/clrp
     ("IAI-125A", "wafac", 0.925),  # Taylor and Rogers 2008, physics.carleton.ca/clrp
     ("IAI-125A", "point", 0.959),  # Taylor and Rogers 2008, physics.carleton.ca/clrp
