@@ -41,7 +41,9 @@ def content(path: Path) -> dict[str, bytes]:
             return
         if isinstance(item, h5py.Dataset):
             found[name] = (
-                repr(item[()].tolist()).encode() if item.dtype == object else np.asarray(item[()]).tobytes()
+                repr(np.asarray(item[()], dtype=object).tolist()).encode()
+                if item.dtype == object
+                else np.asarray(item[()]).tobytes()
             )
 
     with h5py.File(path) as file:
