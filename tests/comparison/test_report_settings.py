@@ -59,9 +59,9 @@ def test_default_physics_and_tissues() -> None:
     ],
 )
 def test_chosen_physics(off: tuple[str, ...], words: str) -> None:
-    physics = PhysicsSettings(5.5, "off", "free_electrons", off).__dict__
+    physics = PhysicsSettings(4.5, "off", "free_electrons", off).__dict__
     rows = dict(physics_rows(settings(physics=physics, spectrum="i125_tg43u1")))
-    assert rows["Photons followed down to"] == "5.5 keV"
+    assert rows["Photons followed down to"] == "4.5 keV"
     assert rows["Coherent scattering"] == "left out"
     assert rows["Incoherent scattering"] == "on free electrons, Klein-Nishina"
     assert rows["Fluorescence"] == words
