@@ -34,7 +34,6 @@ AIR_KERMA_CUT_OFF_KEV = 5.0
 WAFAC_HALF_ANGLE = np.deg2rad(7.6)
 DEFAULT_HISTORIES = 10_000_000
 BLOCK = 100_000  # histories per unit of work
-SUB_SAMPLES = 40  # for the type A uncertainty of the air-kerma strength
 RUN_SEED = 6711
 
 

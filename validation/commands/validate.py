@@ -20,7 +20,7 @@ def validate(
     mode: Annotated[
         Literal["quick", "full"],
         typer.Option(
-            help="quick: about a minute on two cores; full: every seed, small uncertainties, about half an hour"
+            help="quick: about a minute on two cores; full: every seed, small uncertainties, ten to thirty minutes"
         ),
     ] = "quick",
     only: Annotated[
