@@ -9,7 +9,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --gener
 	--quiet --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo validate test test-slow test-all lint format lock clean
+.PHONY: help demo validate benchmark test test-slow test-all lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,10 @@ demo: $(VENV)/.run ## Monte Carlo, TG-43 and their comparison on the built-in ne
 
 validate: $(VENV)/.run ## every oracle, seed and published comparison again: docs/validation.md (20 min)
 	$(BIN)/seedmc validate --mode full --out docs
+
+# BENCHMARK_FLAGS=--quick takes two minutes and writes no page.
+benchmark: $(VENV)/.run ## how fast, beside a yardstick: docs/performance.md (10 min on a quiet machine)
+	$(BIN)/python -m benchmarks $(BENCHMARK_FLAGS)
 
 test: $(VENV)/.dev ## the tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow" --durations=10

@@ -1,0 +1,90 @@
+"""Simulations of the engine as the benchmark runs them, and the CPU time they take."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsim.phantom import Phantom
+from mcsim.result import Result
+from mcsim.simulation import Simulation
+from mcsim.simulation_settings import Settings, StoppingRule
+
+FloatArray = NDArray[np.float64]
+
+SEED_MODEL = "6711"
+HALF_LIFE_D = 59.4
+PLAIN = "none"
+
+
+def modes() -> tuple[str, ...]:
+    """Ways of variance reduction that this version of the engine has, the plain one first, its default last."""
+    default = {field.name: field.default for field in fields(Settings)}.get("variance_reduction", PLAIN)
+    return (PLAIN,) if default == PLAIN else (PLAIN, str(default))
+
+
+def settings_of(mode: str, **settings: Any) -> Settings:
+    """Settings with this variance reduction."""
+    if "variance_reduction" in {field.name for field in fields(Settings)}:
+        settings["variance_reduction"] = mode
+    return Settings(**settings)
+
+
+def along_z(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Seed positions and axes, all along z."""
+    return positions, np.tile([0.0, 0.0, 1.0], (len(positions), 1))
+
+
+def simulation_of(
+    phantom: Phantom,
+    seeds: tuple[FloatArray, FloatArray],
+    mode: str,
+    target_weight: FloatArray | None = None,
+    threads: int = 1,
+    **settings: Any,
+) -> Simulation:
+    """A simulation with 6711 seeds of equal strength at (positions, axes)."""
+    positions, axes = seeds
+    return Simulation(
+        phantom,
+        SEED_MODEL,
+        positions,
+        axes,
+        np.ones(len(positions)),
+        HALF_LIFE_D,
+        settings_of(mode, **settings),
+        target_weight=target_weight,
+        threads=threads,
+    )
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A result, its dose per history and standard uncertainty, and the CPU seconds that all of it took."""
+
+    result: Result
+    dose: FloatArray
+    std_dev: FloatArray
+    cpu_s: float
+
+
+def run_timed(simulation: Simulation, rule: StoppingRule, result: Result | None = None) -> Timed:
+    """Run batches and read dose and uncertainty; both count."""
+    start = time.process_time()
+    result = simulation.run(rule, result)
+    dose, std_dev = result.dose_per_history(), result.dose_per_history_std_dev()
+    return Timed(result, dose, std_dev, time.process_time() - start)
+
+
+def warm(simulation: Simulation) -> None:
+    """Compile what is not compiled, touch the memory: two batches that nobody counts."""
+    run_timed(simulation, StoppingRule(batches=(0, 2)))
+
+
+def rms_percent(timed: Timed, chosen: NDArray[np.bool_]) -> float:
+    """Root mean square of the relative standard uncertainty over chosen voxels, %."""
+    return 100.0 * float(np.sqrt(np.mean((timed.std_dev[chosen] / timed.dose[chosen]) ** 2)))

@@ -1,0 +1,113 @@
+"""How the time grows: threads, seeds, voxels, histories."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.engine import along_z, modes, run_timed, simulation_of, warm
+from benchmarks.machine import one_core
+from benchmarks.neck13 import VOXELS, neck13
+from benchmarks.row import Row, ratios
+from mcsim.phantom import Phantom, surrounded
+from mcsim.simulation import Simulation
+from mcsim.simulation_settings import StoppingRule
+
+BATCHES = 10
+SEED_COUNTS = (1, 8, 27, 64, 125, 200)
+VOXELS_ALONG_EDGE = (12, 20, 30, 40, 60, 80, 120)  # of the 6 cm cube: 5 mm to 0.5 mm
+BATCH_COUNTS = (2, 4, 8, 16, 32, 64)
+
+Curve = dict[str, list[float]]
+
+
+def measure_threads(rounds: int) -> Row:
+    """Wall time with one thread over that with two, neck13 with the default settings."""
+    mode = modes()[-1]
+    one, two = (neck13(mode, threads=n) for n in (1, 2))
+    for simulation in (one, two):
+        warm(simulation)
+    times: dict[int, list[float]] = {1: [], 2: []}
+    for k in range(rounds):
+        for threads, simulation in ((1, one), (2, two)):
+            start = time.perf_counter()
+            simulation.run(StoppingRule(batches=(k * 2 * BATCHES, (k + 1) * 2 * BATCHES)))
+            times[threads].append(time.perf_counter() - start)
+    note = (
+        f"{np.median(times[1]):.2f} s against {np.median(times[2]):.2f} s, wall time, {2 * BATCHES} batches"
+    )
+    return Row("Two threads: speed over one thread's", ratios(times[1], times[2]), "", 1.85, True, note=note)
+
+
+def lattice_in_water(mode: str, seeds: int) -> Simulation:
+    """Up to 216 seeds 9 mm apart in a water cube of 30 cm, scored in 6 cm of 1 mm voxels; those in the middle first."""
+    fine = np.round(np.linspace(-3.0, 3.0, VOXELS + 1), 10)
+    planes, scoring = surrounded([fine] * 3, [np.array([-15.0, 15.0])] * 3)
+    shape = tuple(len(p) - 1 for p in planes)
+    phantom = Phantom(
+        planes, np.zeros(shape, np.uint8), np.full(shape, 0.998, np.float32), ("water",), scoring
+    )
+    corners = 0.9 * (np.array(list(product(range(6), repeat=3))) - 2.5)
+    nearest = np.argsort(np.linalg.norm(corners, axis=1), kind="stable")
+    return simulation_of(phantom, along_z(corners[nearest[:seeds]]), mode)
+
+
+def measure_seed_counts(rounds: int) -> tuple[Row, Curve]:
+    """CPU time per history against the number of solid seeds."""
+    mode = modes()[-1]
+    cost: dict[int, list[float]] = {}
+    with one_core():
+        simulations = {n: lattice_in_water(mode, n) for n in SEED_COUNTS}
+        for simulation in simulations.values():
+            warm(simulation)
+        for k in range(rounds):
+            for n, simulation in simulations.items():
+                timed = run_timed(simulation, StoppingRule(batches=(k * BATCHES, (k + 1) * BATCHES)))
+                cost.setdefault(n, []).append(1e6 * timed.cpu_s / timed.result.histories)
+    curve = {
+        "seeds": [float(n) for n in cost],
+        "us_per_history": [float(np.median(c)) for c in cost.values()],
+    }
+    per_count = ", ".join(f"{n}: {np.median(c):.3f}" for n, c in cost.items())
+    growth = ratios(cost[SEED_COUNTS[-1]], cost[SEED_COUNTS[0]])
+    row = Row(
+        "200 seeds: cost per history over one seed's",
+        growth,
+        "",
+        1.5,
+        False,
+        note=f"µs per history: {per_count}",
+    )
+    return row, curve
+
+
+def measure_voxels() -> Curve:
+    """CPU time per history, and histories, against the number of scoring voxels; neck13."""
+    curve: Curve = {"voxels": [], "us_per_history": []}
+    with one_core():
+        for along_edge in VOXELS_ALONG_EDGE:
+            simulation = neck13(modes()[-1], along_edge)
+            warm(simulation)
+            timed = run_timed(simulation, StoppingRule(batches=(0, BATCHES)))
+            curve["voxels"].append(float(along_edge) ** 3)
+            curve["us_per_history"].append(1e6 * timed.cpu_s / timed.result.histories)
+    return curve
+
+
+def measure_histories(mode: str, chosen: NDArray[np.bool_]) -> Curve:
+    """CPU time, histories and rms uncertainty over chosen voxels as a run of neck13 goes on."""
+    curve: Curve = {"cpu_s": [], "histories": [], "rms_percent": []}
+    with one_core():
+        simulation = neck13(mode)
+        warm(simulation)
+        voxels = chosen & (simulation.tissue_fraction == 1.0)
+        for batches in BATCH_COUNTS:
+            timed = run_timed(simulation, StoppingRule(batches=(0, batches)))
+            curve["cpu_s"].append(timed.cpu_s)
+            curve["histories"].append(float(timed.result.histories))
+            relative = timed.std_dev[voxels] / timed.dose[voxels]
+            curve["rms_percent"].append(100.0 * float(np.sqrt(np.mean(relative**2))))
+    return curve
