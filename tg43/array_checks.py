@@ -126,6 +126,73 @@ def checked_seeds(positions: ArrayLike, axes: ArrayLike | None, air_kerma_streng
     positions = finite_array("positions", positions, ("n", 3), "cm")
     n = len(positions)
     strengths = finite_array("air_kerma_strengths", air_kerma_strengths, (n,), "U")
+    _require_no_negative(strengths)
+    if axes is None:
+        return Seeds(positions, np.zeros((n, 3)), strengths)
+    return Seeds(positions, _unit_axes(finite_array("axes", axes, (n, 3), "")), strengths)
+
+
+def checked_members(positions: ArrayLike, axes: ArrayLike | None, air_kerma_strengths: ArrayLike) -> Seeds:
+    """Return the seeds of an ensemble's members after checking them, with the members along the first axis.
+
+    Positions have the shape (members, n, 3) cm; axes (n, 3) and strengths (n,) U are those of all members,
+    or with another first axis each member's own. The returned arrays have all three the members' axis.
+
+    Raises
+    ------
+    InvalidInput
+        As `checked_seeds`.
+
+    Examples
+    --------
+    >>> members = checked_members(np.zeros((5, 2, 3)), [[0, 0, 1], [0, 1, 0]], [0.5, 0.6])
+    >>> members.axes.shape, members.air_kerma_strengths.shape
+    ((5, 2, 3), (5, 2))
+    """
+    positions = finite_array("positions", positions, ("members", "n", 3), "cm")
+    members, n = positions.shape[:2]
+    strengths = _of_all_or_each("air_kerma_strengths", air_kerma_strengths, members, (n,), "U")
+    _require_no_negative(strengths)
+    unit_axes = np.zeros((n, 3))
+    if axes is not None:
+        unit_axes = _unit_axes(_of_all_or_each("axes", axes, members, (n, 3), ""))
+    return Seeds(
+        positions,
+        np.ascontiguousarray(np.broadcast_to(unit_axes, (members, n, 3))),
+        np.ascontiguousarray(np.broadcast_to(strengths, (members, n))),
+    )
+
+
+def require_axes(axes: ArrayLike | None, formalism: str) -> None:
+    """Raise InvalidInput if there are no axes for a formalism that depends on them."""
+    if axes is None and formalism != "point":
+        raise InvalidInput(
+            "axes is None, expected an array of shape (n, 3) (the line formalism depends on the seeds' "
+            "orientation). "
+            "Give the axes or use formalism='point'."
+        )
+
+
+def require_threads(threads: int) -> None:
+    """Raise InvalidInput unless at least one thread is to work."""
+    if threads < 1:
+        raise InvalidInput(
+            f"threads is {threads}, expected an integer >= 1 (one at least works). Give 1 or more."
+        )
+
+
+def _of_all_or_each(
+    what: str, value: ArrayLike, members: int, of_all: tuple[int, ...], unit: str
+) -> FloatArray:
+    """Return a finite array of the shape `of_all`, or with the members before it."""
+    try:
+        shared = np.ndim(value) == len(of_all)
+    except ValueError:  # ragged: refused below
+        shared = False
+    return finite_array(what, value, of_all if shared else (members, *of_all), unit)
+
+
+def _require_no_negative(strengths: FloatArray) -> None:
     refuse_where(
         strengths < 0,
         "air_kerma_strengths",
@@ -134,10 +201,11 @@ def checked_seeds(positions: ArrayLike, axes: ArrayLike | None, air_kerma_streng
         expected="a value >= 0 U",
         why="a source emits, it does not absorb",
     )
-    if axes is None:
-        return Seeds(positions, np.zeros((n, 3)), strengths)
-    axes = finite_array("axes", axes, (n, 3), "")
-    length: FloatArray = np.linalg.norm(axes, axis=1)
+
+
+def _unit_axes(axes: FloatArray) -> FloatArray:
+    """Return axes brought to unit length, which they have to rounding of the caller's numbers."""
+    length: FloatArray = np.linalg.norm(axes, axis=-1)
     refuse_where(
         np.abs(length - 1.0) > AXIS_LENGTH_TOLERANCE,
         "length of axes",
@@ -146,7 +214,7 @@ def checked_seeds(positions: ArrayLike, axes: ArrayLike | None, air_kerma_streng
         expected=f"1 within {AXIS_LENGTH_TOLERANCE:g}",
         why="an axis is the unit vector along the seed's long axis",
     )
-    return Seeds(positions, axes / length[:, np.newaxis], strengths)
+    return axes / length[..., np.newaxis]
 
 
 def _shape_text(shape: tuple[int | str, ...]) -> str:

@@ -12,12 +12,15 @@ import pytest
 import tg43
 from tg43.array_checks import FloatArray
 from tg43.capsule import signed_distance
-from tg43.fast_kernel import RADIAL_STEP
+from tg43.fast_tables import LARGEST_CHORD
 from tg43.source_data import SourceData
 
-# First neglected term of the expansion of r² G_L, (1/16)⁴ = 1.5e-5, over r² G_L ≥ 0.98, plus the chord of
-# g_L, 1e-6.
-BOUND = 2e-5
+# Single precision: 6e-8 in each of some twenty operations, and in distances and angles counted in up to 2e4 and
+# 2e3 steps, of which a step of g_L or F makes less than a thousandth.
+ROUNDING = 5e-6
+# The bound of the issue from 1 mm off the capsule on.
+BOUND = 1e-3
+NEAREST = 0.1  # cm
 
 
 def _points(number: int) -> FloatArray:
@@ -28,11 +31,40 @@ def _points(number: int) -> FloatArray:
     theta = np.where(
         rng.random(number) < 0.5, np.arccos(rng.uniform(-1, 1, number)), rng.uniform(0, np.pi, number)
     )
+    # At the poles: on the axis itself, and from 1e-9 rad off it.
     theta[: number // 50] = rng.choice([0.0, np.pi], number // 50)
+    theta[number // 50 : number // 10] = 10.0 ** rng.uniform(-9, -1, number // 10 - number // 50)
     theta[-number // 50 :] = np.pi / 2
-    azimuth = rng.uniform(0, 2 * np.pi, number)
+    return _placed(r, theta, rng.uniform(0, 2 * np.pi, number))
+
+
+def _placed(r: FloatArray, theta: FloatArray, azimuth: FloatArray) -> FloatArray:
     across = r * np.sin(theta)
     return np.stack([across * np.cos(azimuth), across * np.sin(azimuth), r * np.cos(theta)], axis=1)
+
+
+def _points_at_nodes(source: SourceData) -> FloatArray:
+    """Points on and beside every tabulated distance and angle, the ends of the tables and where the fast tables
+    end."""
+    beside = np.array([-1e-3, -1e-7, 0.0, 1e-7, 1e-3])
+    distances = np.concatenate(
+        [
+            source.radial_distances,
+            source.anisotropy_distances,
+            source.anisotropy_factor_distances,
+            [12.0, 20.0, 30.0],
+        ]
+    )
+    r = (np.unique(distances)[:, np.newaxis] + beside).ravel()
+    theta = np.abs(source.anisotropy_angles[:, np.newaxis] + beside).ravel()
+    r, theta = (axis.ravel() for axis in np.meshgrid(r[r > 0], theta))
+    return _placed(r, theta, np.linspace(0, 100, len(r)))
+
+
+def _off_the_capsule(points: FloatArray, source: SourceData, formalism: str) -> FloatArray:
+    if formalism == "point":
+        return np.linalg.norm(points, axis=1) - source.capsule_radius
+    return signed_distance(np.hypot(points[:, 0], points[:, 1]), points[:, 2], source)[0]
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +76,22 @@ def points() -> FloatArray:
 @pytest.mark.parametrize("formalism", ["line", "point"])
 def test_fast_method_stays_within_its_bound(name: str, formalism: str, points: FloatArray) -> None:
     source = tg43.load_source(name)
+    everywhere = np.concatenate([points, _points_at_nodes(source)])
     seeds = [[0, 0, 0]], [[0, 0, 1]], [1.0]
-    exact = tg43.dose_rate(points, *seeds, source, formalism=formalism)
-    fast = tg43.dose_rate(points, *seeds, source, method="fast", formalism=formalism)
-    # Monte Carlo tables begin at the capsule's wall, where g_L may change by tens of per cent within a tenth of a
-    # millimetre (a marker's shadow): the chord of an exponential. From 1 mm off the capsule out, 0.1 % at most.
-    r, nodes = np.linalg.norm(points, axis=1), source.radial_distances
-    slope = np.abs(np.diff(np.log(source.radial_dose)) / np.diff(nodes))
-    for least in (0.0, source.capsule_radius + 0.1):
-        chord = 1.05 * (RADIAL_STEP * slope[nodes[1:] > least].max()) ** 2 / 8.0
-        assert np.abs(fast / exact - 1)[r >= least].max() < BOUND + chord
-        assert chord < 1e-3 or least == 0.0
+    exact = tg43.dose_rate(everywhere, *seeds, source, formalism=formalism)
+    fast = tg43.dose_rate(everywhere, *seeds, source, method="fast", formalism=formalism)
+    deviation = np.abs(fast / exact - 1)
+    away = _off_the_capsule(everywhere, source, formalism) >= NEAREST
+    assert away.sum() > 60_000
+    assert deviation[away].max() < BOUND
+    # What these tables hold: rounding, and the chord of g_L near the capsule, both far below the bound. Inside
+    # the capsule the value at its wall counts.
+    assert deviation[away].max() < ROUNDING
+    assert deviation.max() < LARGEST_CHORD + ROUNDING
 
 
 def test_fast_method_holds_for_tables_off_its_own_grid(points: FloatArray) -> None:
-    # Nodes that are no multiples of 0.005 cm or 0.5°, flat ends and a short active length: the bound of the
+    # Nodes that are no multiples of 0.1 µm or 0.05°, flat ends and a short active length: the bound of the
     # issue, 0.1 % from 1 mm off the capsule out to 15 cm.
     seed = tg43.load_source("6711")
     angles = np.deg2rad([0.0, 5.13, 10.37, 19.81, 30.29, 40.41, 50.17, 60.23, 70.31, 79.67, 90.0])
@@ -70,17 +103,17 @@ def test_fast_method_holds_for_tables_off_its_own_grid(points: FloatArray) -> No
         anisotropy_angles=angles,
         capsule_ends="flat",
     )
-    distance = signed_distance(np.hypot(points[:, 0], points[:, 1]), points[:, 2], odd)[0]
-    points = points[(distance > 0.1) & (np.linalg.norm(points, axis=1) < 15)]
+    away = _off_the_capsule(points, odd, "line") > NEAREST
+    points = points[away & (np.linalg.norm(points, axis=1) < 15)]
     seeds = [[0, 0, 0]], [[0, 0, 1]], [1.0]
     exact = tg43.dose_rate(points, *seeds, odd)
     fast = tg43.dose_rate(points, *seeds, odd, method="fast")
-    assert np.abs(fast / exact - 1).max() < 1e-3
+    assert np.abs(fast / exact - 1).max() < BOUND
 
 
 def test_fast_method_keeps_its_bound_for_any_distances_of_the_anisotropy(points: FloatArray) -> None:
     seed = tg43.load_source("6711")
-    # Steps of F with distance that are steep, and off the 0.005 cm grid by 0.0013 to 0.004 cm.
+    # Steps of F with distance that are steep, on nodes with four decimals.
     steep = replace(
         seed,
         anisotropy_distances=np.array([0.2513, 0.5037, 1.0021, 2.0014, 2.0539, 5.0026]),
@@ -89,7 +122,7 @@ def test_fast_method_keeps_its_bound_for_any_distances_of_the_anisotropy(points:
     seeds = [[0, 0, 0]], [[0, 0, 1]], [1.0]
     exact = tg43.dose_rate(points, *seeds, steep)
     fast = tg43.dose_rate(points, *seeds, steep, method="fast")
-    assert np.abs(fast / exact - 1).max() < BOUND
+    assert np.abs(fast / exact - 1).max() < LARGEST_CHORD + ROUNDING
 
 
 def test_fast_method_has_the_same_bits_for_any_sharing_of_work() -> None:
@@ -126,3 +159,11 @@ def test_a_point_on_a_seed_and_an_implant_without_seeds_are_answered(seed: Sourc
     assert tg43.dose_rate(np.empty((0, 3)), [[0, 0, 0]], [[1, 0, 0]], [1.0], seed, method="fast").shape == (
         0,
     )
+
+
+def test_points_without_bounds_are_answered(seed: SourceData) -> None:
+    # Squares that single precision cannot hold, and distances of more steps than an integer counts.
+    far = tg43.dose_rate(
+        [[1e7, 0, 0], [0, 1e25, 0], [1e30, 0, 1e-30]], [[0, 0, 0]], [[0, 0, 1]], [1.0], seed, method="fast"
+    )
+    assert far.tolist() == [0.0, 0.0, 0.0]

@@ -66,9 +66,10 @@ def test_dose_rate_moves_with_the_implant(
         SEED,
         method=method,
     )
-    # Coordinates of 50 cm carry 1e-14 cm of rounding over 0.25 cm; θ near the axis its square root, 1e-7 rad,
-    # of which F makes 1e-7 at most (fast method: z² subtracted from r²).
-    assert moved == pytest.approx(here, rel=1e-6, abs=1e-300)
+    # Coordinates of 50 cm carry 1e-14 cm of rounding over 0.25 cm. The fast method takes offsets in double
+    # precision and rounds what it makes of them to single: 6e-8 in some twenty operations, twice.
+    rounding = {"exact": 1e-9, "fast": 5e-6}[method]
+    assert moved == pytest.approx(here, rel=rounding, abs=1e-300)
 
 
 @METHODS

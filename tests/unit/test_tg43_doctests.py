@@ -27,7 +27,7 @@ def test_examples_of_compiled_functions_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(tg43.__all__) - {"I125_HALF_LIFE", "InvalidInput", "VoxelDoseRate"})
+    "name", sorted(set(tg43.__all__) - {"I125_HALF_LIFE", "InvalidInput", "EnsembleMoments", "VoxelDoseRate"})
 )
 def test_public_names_are_documented_with_an_example(name: str) -> None:
     assert ">>>" in (getattr(tg43, name).__doc__ or "")
