@@ -3,42 +3,52 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcsim.cross_sections import cross_section_digest
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels.solids import Solids
-from mcsim.kernels.water_table import POLAR_SHARE, POLAR_WARP, WaterCells, water_table_batch
-from mcsim.kernels.water_table_dose import MOST_POINTS, WaterDose
+from mcsim.kernels.water_table import POLAR_WARP, SCATTERED, WaterCells, water_table_batch
+from mcsim.kernels.water_table_dose import MOST_POINTS, WaterDose, doses_at_points, mean_doses
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 from mcsim.seed_model import SeedModel
+from mcsim.water_table_cells import (
+    INNER_RADIUS,
+    OUTER_RADIUS,
+    POLAR_CELLS,
+    SHELLS,
+    filled_inwards,
+    inverse_square_integral,
+    polar_cosines,
+    radial_slopes,
+    shell_radii,
+    smooth_in_angle,
+)
 
 FloatArray = NDArray[np.float64]
 
 TABLE_VERSION = (
     1  # another number makes all stored tables invalid: raise it when the physics of the kernels changes
 )
-INNER_RADIUS, OUTER_RADIUS = 0.1, 10.125  # cm
-SHELLS, POLAR_CELLS = 185, 96
-BATCH = 50_000  # histories per unit of work
+BATCH = 5_000  # histories per unit of work
+GROUPS = 40  # of batches, from whose spread the uncertainty comes (its own: 1/√(2 · 39) = 11 %)
+ROUND = GROUPS * BATCH
 DEFAULT_HISTORIES = 10_000_000
 RUN_SEED = 1
-SUBDIVISION, LEAST_FREE = 24, 0.2  # of cells that the seed fills in part
 
 
 @dataclass(frozen=True, eq=False)
 class WaterTable:
     """Collision kerma to water around one seed in infinite water, per photon emitted in the active layer.
 
-    Cells are even in ln r and in t = p (1 + a)/(p + a), p = √(1 − |cos θ|), a = 2, from the pole (0) to the equator (1).
+    Cells are even in ln r and in t = p (1 + a)/(p + a), p = √(1 − |cos θ|), a = 2, from the pole (0) to the
+    equator (1).
 
     Attributes
     ----------
@@ -69,7 +79,7 @@ class WaterTable:
     @property
     def outer_radius(self) -> float:
         """Distance from the seed's centre up to which the table holds, cm."""
-        return float(self.radii[-1])
+        return OUTER_RADIUS
 
     @property
     def radii(self) -> FloatArray:
@@ -82,17 +92,87 @@ class WaterTable:
         """|cos θ| of the cell centres, shape (polar_cells,)."""
         return polar_cosines((np.arange(POLAR_CELLS) + 0.5) / POLAR_CELLS)
 
+    def dose(self, points: FloatArray) -> FloatArray:
+        """Primary and scattered kerma at points.
+
+        Parameters
+        ----------
+        points : ndarray, shape (n, 3)
+            In the seed's own frame, its axis along z, cm; outside the seed and within the outer radius.
+
+        Returns
+        -------
+        ndarray, shape (n, 2)
+            keV/g per emitted photon.
+
+        Raises
+        ------
+        InvalidInput
+            A point lies beyond the outer radius.
+        """
+        points = np.ascontiguousarray(np.atleast_2d(points), dtype=np.float64)
+        self._check_within(points)
+        doses = np.empty((len(points), 2))
+        doses_at_points(self.arrays(), points, doses)
+        return doses
+
+    def voxel_dose(self, frame: FloatArray, centres: FloatArray, half_edges: FloatArray) -> FloatArray:
+        """Mean primary and scattered kerma over voxels.
+
+        Parameters
+        ----------
+        frame : ndarray, shape (3, 3)
+            Rows are the seed's own axes in the voxels' frame.
+        centres, half_edges : ndarray, shape (n, 3)
+            Voxel centres from the seed's centre, and half the edges, cm.
+
+        Returns
+        -------
+        ndarray, shape (n, 2)
+            keV/g per emitted photon.
+
+        Raises
+        ------
+        InvalidInput
+            A centre lies beyond the outer radius.
+        """
+        centres = np.ascontiguousarray(np.atleast_2d(centres), dtype=np.float64)
+        self._check_within(centres)
+        half_edges = np.ascontiguousarray(np.broadcast_to(half_edges, centres.shape), dtype=np.float64)
+        doses = np.empty((len(centres), 2))
+        mean_doses(self.arrays(), np.ascontiguousarray(frame, dtype=np.float64), centres, half_edges, doses)
+        return doses
+
+    def _check_within(self, points: FloatArray) -> None:
+        distance = np.linalg.norm(points, axis=1)
+        beyond = np.flatnonzero(distance > self.outer_radius)
+        if len(beyond):
+            raise InvalidInput(
+                f"distance of point {beyond[0] + 1} is {distance[beyond[0]]:.4g} cm, expected at most "
+                f"{self.outer_radius:.4g} cm ({len(beyond)} points lie beyond; the water table of {self.model} ends "
+                f"there). Leave them out."
+            )
+
     def arrays(self) -> WaterDose:
         """Arrays for the look-up kernels."""
+        slope, bend = radial_slopes(self.kerma_r2, self.radii).transpose(1, 2, 0)
+        # The mean of f over a cell, even in r, is f + h² (f″/24 + f′/12) at its centre, and lines between the nodes lie
+        # h² f″/12 above f on the mean, derivatives by ln r: 0.1 % at 10 cm if it stayed.
+        width = np.log(self.radii[1] / self.radii[0])
+        excess = width**2 * ((bend + slope**2) / 8.0 + slope / 12.0)
+        nodes_at = self.kerma_r2 * (1.0 - excess[None, :, None])
         # a node beyond each end: the pole's own cell, and the cell across the equator
-        values = np.concatenate([self.kerma_r2[:, :, :1], self.kerma_r2, self.kerma_r2[::-1, :, -1:]], axis=2)
+        values = np.concatenate([nodes_at[:, :, :1], nodes_at, nodes_at[::-1, :, -1:]], axis=2)
+        # of D: f′ − 2 f, and so on
+        first = slope - 2.0
+        curvature = np.stack([first, bend + first**2 - 2.0 * first], axis=-1)
         nodes, weights = (np.zeros((MOST_POINTS + 1, MOST_POINTS)) for _ in range(2))
         for points in range(1, MOST_POINTS + 1):
             nodes[points, :points], weight = np.polynomial.legendre.leggauss(points)
             weights[points, :points] = 0.5 * weight
         return WaterDose(
-            values=np.ascontiguousarray(values, dtype=np.float32),
-            curvature=radial_curvature(self.kerma_r2, self.radii),
+            values=np.ascontiguousarray(values),
+            curvature=np.ascontiguousarray(curvature.reshape(SHELLS, 4)),
             log_first=float(2.0 * np.log(self.radii[0])),
             shells_per_log=float((SHELLS - 1) / (2.0 * np.log(self.radii[-1] / self.radii[0]))),
             polar_cells=POLAR_CELLS,
@@ -103,39 +183,8 @@ class WaterTable:
         )
 
 
-def shell_radii() -> FloatArray:
-    """Radii of the spheres between the shells, cm."""
-    return np.geomspace(INNER_RADIUS, OUTER_RADIUS, SHELLS + 1)
-
-
-def polar_cosines(t: FloatArray) -> FloatArray:
-    """|cos θ| of polar coordinates t."""
-    return np.asarray(1.0 - (POLAR_WARP * t / (1.0 + POLAR_WARP - t)) ** 2)
-
-
-def radial_curvature(kerma_r2: FloatArray, radii: FloatArray) -> FloatArray:
-    """Logarithmic derivatives of the dose D(r), its mean over all directions, for voxel means.
-
-    Returns
-    -------
-    ndarray, shape (shells, 4)
-        For primary and scattered in turn r D′/D and r² D″/D − r D′/D.
-    """
-    weight = np.diff(-polar_cosines(np.arange(POLAR_CELLS + 1) / POLAR_CELLS))
-    x = np.log(radii)
-    result = np.empty((len(radii), 4))
-    for kind in range(2):
-        mean = (kerma_r2[..., kind].mean(axis=0) * weight).sum(axis=1)
-        # a smooth curve: noise must not be differentiated
-        fit = np.polynomial.Chebyshev.fit(x, np.log(mean / radii**2), 9)
-        slope, bend = fit.deriv()(x), fit.deriv(2)(x)
-        result[:, 2 * kind] = slope
-        result[:, 2 * kind + 1] = bend + slope**2 - 2.0 * slope
-    return result
-
-
 def water_table_digest(model: SeedModel, physics: PhysicsSettings) -> str:
-    """SHA-256 of what decides the expectation of a table, not its noise: seed, physics, cross sections, water, cells."""
+    """SHA-256 of what decides a table's expectation, not its noise: seed, physics, cross sections, water, cells."""
     water = material("water")
     cells = (INNER_RADIUS, OUTER_RADIUS, SHELLS, POLAR_CELLS, POLAR_WARP)
     parts = (
@@ -160,7 +209,7 @@ def make_water_table(
     model : SeedModel
         The seed.
     histories : int
-        Photons to emit; a multiple of the batch of 50,000, at least two batches.
+        Photons to emit; a multiple of 200,000, of which each of 40 groups gets its part.
     physics : PhysicsSettings
         Cut-off, coherent and incoherent treatment, fluorescence.
     threads : int
@@ -177,19 +226,18 @@ def make_water_table(
     Raises
     ------
     InvalidInput
-        `histories` is not a multiple of the batch.
+        `histories` is not a positive multiple of 200,000.
 
     Examples
     --------
     >>> from mcsim.seed_model import load_seed_model
-    >>> table = make_water_table(load_seed_model("6711"), histories=100_000)
+    >>> table = make_water_table(load_seed_model("6711"), histories=200_000)
     >>> table.kerma_r2.shape
     (1, 185, 96, 2)
     """
-    if histories < 2 * BATCH or histories % BATCH:
+    if histories <= 0 or histories % ROUND:
         raise InvalidInput(
-            f"histories of a water table is {histories}, expected a multiple of {BATCH}, at least {2 * BATCH}. "
-            f"Round it."
+            f"histories of a water table is {histories}, expected a positive multiple of {ROUND}. Round it."
         )
     water = material("water")
     tables = build_medium_tables([water, *model.materials], physics)
@@ -198,75 +246,40 @@ def make_water_table(
     cells = WaterCells(shell_radii() ** 2, POLAR_CELLS, halves)
     shape = (halves, SHELLS, POLAR_CELLS, 2)
 
-    def batch(first: int) -> FloatArray:
+    def batch(number: int) -> FloatArray:
         tally = np.zeros(shape)
         water_table_batch(
-            first, BATCH, run_seed, layer, water.density, solids, tables, physics.cut_off_kev, cells, tally
+            number * BATCH,
+            BATCH,
+            run_seed,
+            layer,
+            water.density,
+            solids,
+            tables,
+            physics.cut_off_kev,
+            cells,
+            tally,
         )
         return tally
 
-    total, squares = np.zeros(shape), np.zeros(shape)
-    done = 0
+    groups = np.zeros((GROUPS, *shape))
+    rounds = histories // ROUND
     with ThreadPoolExecutor(threads) as pool:
-        for group in _groups(range(0, histories, BATCH), 8 * threads):
-            for tally in pool.map(batch, group):
-                total += tally
-                squares += tally**2
-                done += 1
+        for k in range(rounds):
+            # in the order of the batches, whichever is done first: the sums do not depend on the threads
+            for g, tally in enumerate(pool.map(batch, range(k * GROUPS, (k + 1) * GROUPS))):
+                groups[g] += tally
             if progress:
-                progress(done * BATCH / histories)
-    spread = np.sqrt(np.maximum(squares - total**2 / done, 0.0) / (done * (done - 1)))
+                progress((k + 1) / rounds)
     integral, known = inverse_square_integral(solids, halves)
-    per_history = 1.0 / (BATCH * integral)[..., None]
+    groups /= (rounds * BATCH * integral)[..., None]
+    groups[..., SCATTERED] = smooth_in_angle(groups[..., SCATTERED], integral * known)
+    mean, std_dev = groups.mean(axis=0), groups.std(axis=0, ddof=1) / np.sqrt(GROUPS)
     return WaterTable(
         model=model.name,
-        kerma_r2=_filled_inwards(total / done * per_history, known),
-        std_dev=_filled_inwards(spread * per_history, known),
+        kerma_r2=filled_inwards(mean, known),
+        std_dev=filled_inwards(std_dev, known),
         histories=histories,
         half_length=model.half_length,
         digest=water_table_digest(model, physics),
     )
-
-
-def _groups(batches: range, size: int) -> Iterator[range]:
-    """Batches in portions: a pool given all at once would hold every tally until it is asked for."""
-    for start in range(0, len(batches), size):
-        yield batches[start : start + size]
-
-
-def inverse_square_integral(solids: Solids, halves: int) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Integral of 1/r² over each cell's part outside the seed, and where that part is large enough to stand for the cell.
-
-    Returns
-    -------
-    integral : ndarray, shape (halves, shells, polar_cells)
-        cm; of the whole cell where `known` is false.
-    known : ndarray of bool, shape (halves, shells, polar_cells)
-        Whether a fifth of the cell or more lies outside.
-    """
-    radii, cosines = shell_radii(), polar_cosines(np.arange(POLAR_CELLS + 1) / POLAR_CELLS)
-    whole = 2.0 * np.pi * np.diff(radii)[:, None] * -np.diff(cosines)
-    free = np.ones((halves, *whole.shape))
-    # r and cos θ even in a cell are weighted as dV/r²
-    part = (np.arange(SUBDIVISION) + 0.5) / SUBDIVISION
-    r = (radii[:-1, None] + part * np.diff(radii)[:, None])[:, None, :, None]
-    c = (cosines[:-1, None] + part * np.diff(cosines)[:, None])[None, :, None, :]
-    near = int(np.searchsorted(radii, np.hypot(solids.half_length, solids.outer_radius)))
-    r = r[:near]
-    for half in range(halves):
-        z, rho2 = (1.0 if half == 0 else -1.0) * r * c, r**2 * (1.0 - c**2)
-        inside = np.zeros(rho2.shape, dtype=bool)
-        for k in range(solids.outer_count):
-            a, b, curved = solids.profile[k]
-            inside |= (rho2 <= a + z * (b + curved * z)) & (z >= solids.z_min[k]) & (z <= solids.z_max[k])
-        free[half, :near] = 1.0 - inside.mean(axis=(2, 3))
-    known = free >= LEAST_FREE
-    sides = 2.0 if halves == 1 else 1.0
-    return sides * whole * np.where(known, free, 1.0), known
-
-
-def _filled_inwards(values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
-    """Values of known cells; each other one takes that of the next known cell outwards."""
-    shells = np.arange(known.shape[1])[None, :, None]
-    nearest = np.minimum.accumulate(np.where(known, shells, known.shape[1] - 1)[:, ::-1], axis=1)[:, ::-1]
-    return np.take_along_axis(values, nearest[..., None], axis=1)

@@ -63,11 +63,11 @@ def load_water_table(
     if path.is_file():
         try:
             table = read_water_table(path)
+            if table.digest == digest:
+                os.utime(path)
+                return table
         except InvalidInput:
-            table = None
-        if table is not None and table.digest == digest:
-            os.utime(path)
-            return table
+            pass
         path.unlink(missing_ok=True)
     write_water_table(path, make_water_table(model, physics=physics, threads=threads, progress=progress))
     # read again, so that the first run has the rounded numbers of all later ones
@@ -103,7 +103,7 @@ def write_water_table(path: str | Path, table: WaterTable) -> None:
         "half_length": table.half_length,
         "half_length_units": "cm",
     }
-    shape = table.kerma_r2.shape
+    size = np.abs(table.kerma_r2)
     packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
     with hdf5_file.create(path, FILETYPE, FORMAT_VERSION, attributes) as file:
         add = partial(hdf5_file.add_dataset, file)
@@ -114,6 +114,13 @@ def write_water_table(path: str | Path, table: WaterTable) -> None:
             ("cosine",),
             "1",
             "absolute cosine of the polar angle of the cell centres",
+        )
+        add(
+            "part",
+            ["primary", "scattered"],
+            ("part",),
+            "1",
+            "primary: photons without an interaction since they left the seed",
         )
         dims = ("half", "r", "cosine", "part")
         add(
@@ -126,9 +133,9 @@ def write_water_table(path: str | Path, table: WaterTable) -> None:
         )
         add(
             "relative_std_dev",
-            np.divide(
-                table.std_dev, table.kerma_r2, out=np.full(shape, np.inf), where=table.kerma_r2 > 0.0
-            ).astype(np.float16),
+            np.divide(table.std_dev, size, out=np.full(size.shape, np.inf), where=size > 0.0).astype(
+                np.float16
+            ),
             dims,
             "1",
             "type A standard uncertainty of kerma_r2 over kerma_r2",
@@ -160,7 +167,7 @@ def read_water_table(path: str | Path) -> WaterTable:
             model=str(file.attrs["seed_model"]),
             kerma_r2=kerma_r2,
             # a cell that no photon came through has an unknown uncertainty
-            std_dev=np.where(kerma_r2 > 0.0, relative * np.maximum(kerma_r2, 1e-300), np.inf),
+            std_dev=np.where(kerma_r2 != 0.0, relative * np.maximum(np.abs(kerma_r2), 1e-300), np.inf),
             histories=int(file.attrs["histories"]),
             half_length=float(file.attrs["half_length"]),
             digest=str(file.attrs["digest"]),

@@ -100,10 +100,7 @@ def score_ray(cells, x, y, z, u, v, w, step, mu, kerma, kind, tally, state):
         k = shell_of(cells, closest2 + low * low)
         if k < 0:
             k = 0
-            if cells.radius2[0] <= closest2:
-                low = max(low, 0.0)
-            else:
-                low = max(low, math.sqrt(cells.radius2[0] - closest2))
+            low = max(low, math.sqrt(max(cells.radius2[0] - closest2, 0.0)))
         while k < shells and low < last:
             high = min(math.sqrt(max(cells.radius2[k + 1] - closest2, 0.0)), last)
             length = high - low

@@ -14,6 +14,8 @@ MOST_POINTS = 5  # of the quadrature along one edge of a voxel
 # One point with the second radial derivatives, or 2, 3, 4 Gauss-Legendre points along an edge hold the mean of 1/r² to
 # 3e-4 while (half edge / distance)² is below these.
 ONE, TWO, THREE, FOUR = 0.0083, 0.026, 0.096, 0.27
+# Close by, the seed is a line: its mean radial derivatives do not hold.
+LINE = 0.4
 # About the axis the dose changes on a scale of some 12° (the end of the seed shades itself), as if the distance were
 # √(r²/7 + 7 ρ²); its relative Laplacian, times r², is about 90/(1 + 25 sin²θ)².
 POLAR_CLOSENESS = 7.0
@@ -24,9 +26,8 @@ LARGEST_POLAR_CORRECTION = 1.8e-3  # six times the relative change of the mean t
 class WaterDose(NamedTuple):
     """A table of the dose around one seed, ready for the look-up."""
 
-    values: (
-        np.ndarray
-    )  # (halves, shells, polar cells + 2, 2) float32: kerma · r², keV cm²/g; a node beyond either end
+    # kerma · r², keV cm²/g, primary and scattered; a node beyond either end
+    values: np.ndarray  # (halves, shells, polar cells + 2, 2)
     curvature: np.ndarray  # (shells, 4): r D′/D and r² D″/D − r D′/D, of primary and scattered in turn
     log_first: float  # ln r² of the first shell's centre
     shells_per_log: float  # shells per unit of ln r²
@@ -47,8 +48,9 @@ def water_dose_at(table, x, y, z, r2):
     j = int(across)
     across -= j
     last = v.shape[1] - 1
-    outwards = min(max((math.log(r2) - table.log_first) * table.shells_per_log, 0.0), last - 1e-9)
-    k = int(outwards)
+    # beyond the outermost centre the last line goes on, to the end of its cell at most
+    outwards = min(max((math.log(r2) - table.log_first) * table.shells_per_log, 0.0), last + 0.5)
+    k = min(int(outwards), last - 1)
     outwards -= k
     half = v.shape[0] - 1 if z < 0.0 else 0
     inner = (1.0 - outwards) * inverse
@@ -68,8 +70,8 @@ def water_dose_at(table, x, y, z, r2):
 def water_dose(table, x, y, z):
     """Primary and scattered kerma, keV/g per emitted photon, at a point in the seed's own frame.
 
-    Kerma · r² is bilinear in (ln r, t) between the cell centres. Within the first and beyond the last centre the dose
-    goes on as 1/r²: the caller keeps to the table's outer radius.
+    Kerma · r² is bilinear in (ln r, t) between the cell centres. Within the first centre and beyond the last cell the
+    dose goes on as 1/r²: the caller keeps to the table's outer radius.
     """
     primary, scattered, _ = water_dose_at(table, x, y, z, x * x + y * y + z * z)
     return primary, scattered
@@ -135,7 +137,7 @@ def voxel_mean_dose(table, frame, dx, dy, dz, hx, hy, hz):
     largest2 = max(hx, hy, hz) ** 2
     flatness = r2 + POLAR_WIDTH * rho2
     if (
-        largest2 > ONE * distance2
+        largest2 > ONE * (distance2 - LINE * table.half_length * table.half_length)
         or largest2 * POLAR_LAPLACIAN * r2 > LARGEST_POLAR_CORRECTION * flatness * flatness
     ):
         distance2 = max(min(distance2, r2 / POLAR_CLOSENESS + POLAR_CLOSENESS * rho2), 1e-12)
@@ -174,3 +176,20 @@ def add_water_dose(table, frame, position, planes_x, planes_y, planes_z, of_prim
                 primary, scattered = voxel_mean_dose(table, frame, dx, dy, dz, hx, hy, hz)
                 dose[i, j, k] += of_primary[i, j, k] * primary + of_scattered[i, j, k] * scattered
     return beyond
+
+
+@jit
+def doses_at_points(table, points, doses):
+    """Primary and scattered kerma, keV/g per emitted photon, `doses` (n, 2), at `points` (n, 3) in the seed's frame."""
+    for i in range(points.shape[0]):
+        doses[i, 0], doses[i, 1] = water_dose(table, points[i, 0], points[i, 1], points[i, 2])
+
+
+@jit
+def mean_doses(table, frame, centres, half_edges, doses):
+    """Mean primary and scattered kerma, `doses` (n, 2), over voxels with `centres` and `half_edges` (n, 3)."""
+    for i in range(centres.shape[0]):
+        doses[i, 0], doses[i, 1] = voxel_mean_dose(
+            table, frame, centres[i, 0], centres[i, 1], centres[i, 2], half_edges[i, 0], half_edges[i, 1],
+            half_edges[i, 2],
+        )  # fmt: skip
