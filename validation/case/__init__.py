@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from validation.case.built_in_cases import built_in
 from validation.case.case import Case, Prescription
-from validation.case.dicom_folder import read_dicom
 from validation.case.image import Image
 from validation.case.implant import Implant
 from validation.case.seed_list import read_seed_csv, write_seed_csv
 from validation.case.structure import Contour, Structure
+
+if TYPE_CHECKING:
+    from validation.case.dicom_folder import read_dicom
 
 __all__ = [
     "Case",
@@ -22,3 +26,12 @@ __all__ = [
     "read_seed_csv",
     "write_seed_csv",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the DICOM reader when it is asked for: a case file does without."""
+    if name == "read_dicom":
+        from validation.case.dicom_folder import read_dicom
+
+        return read_dicom
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

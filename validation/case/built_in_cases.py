@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.measure import find_contours
 
 from mcsim.invalid_input import InvalidInput
 from validation.case import neck_shapes as neck
@@ -162,6 +161,8 @@ def _ct() -> NDArray[np.float32]:
 
 def _structure(name: str, role: Role, shape: Shape) -> Structure:
     """Contours of a solid on every CT slice it crosses."""
+    from skimage.measure import find_contours
+
     contours = []
     (x_low, y_low, _), (x_high, y_high, _) = shape.bounds()
     margin = 3 * _CONTOUR_STEP

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts load when they are used
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from mcsim.invalid_input import InvalidInput
 from validation.case.image import read_only
@@ -64,7 +64,7 @@ def overlapping_seeds(
         from mcsim.seed_overlap import overlapping_seeds as overlapping_bodies
 
         return overlapping_bodies(body, positions, axes)
-    pairs = sorted(cKDTree(positions).query_pairs(THINNEST_SEED))
+    pairs = sorted(scipy.spatial.cKDTree(positions).query_pairs(THINNEST_SEED))
     depth = [THINNEST_SEED - float(np.linalg.norm(positions[i] - positions[j])) for i, j in pairs]
     found = [(int(i), int(j), d) for (i, j), d in zip(pairs, depth, strict=True)]
     return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))

@@ -15,7 +15,6 @@ from mcsim.phase_space import PhaseSpace, load_phase_space
 from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 from mcsim.ring_dose import ring_dose
 from mcsim.seed_model import load_seed_model
-from tg43 import geometry_function
 
 PRODUCTIVE_HISTORIES = 5_000_000
 # Ring about the reference point: inner and outer radius, lower and upper z, cm.
@@ -105,6 +104,8 @@ def _cache_file(seed: PhaseSpace) -> Path:
 
 def _to_reference_point() -> float:
     """G_L at the reference point over its mean in the ring."""
+    from tg43 import geometry_function
+
     inner, outer, low, high = RING
     nodes, weights = np.polynomial.legendre.leggauss(8)
     rho = 0.5 * (outer + inner) + 0.5 * (outer - inner) * nodes

@@ -13,9 +13,8 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts load when they are used: most images have nothing to replace
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, label, maximum
-from scipy.spatial import cKDTree
 
 from mcsim.invalid_input import InvalidInput
 from validation.case import Case
@@ -182,7 +181,10 @@ def override_streaks(case: Case, hu: FloatArray, body: Mask, settings: StreakSet
         int(dark.sum()),
         float(replaced.sum() * np.prod(image.spacing)),
         tissue,
-        int(label(kept_bright & near, _CONNECTED)[1] + label(kept_dark & near, _CONNECTED)[1]),
+        int(
+            scipy.ndimage.label(kept_bright & near, _CONNECTED)[1]
+            + scipy.ndimage.label(kept_dark & near, _CONNECTED)[1]
+        ),
     )
 
 
@@ -234,7 +236,7 @@ def _seeds_visible(case: Case, hu: FloatArray, settings: StreakSettings) -> bool
     points = np.column_stack([c[i] for c, i in zip((image.x, image.y, image.z), places.T, strict=True)])
     # Half a seed and half a slice: the bright voxel belongs to this seed or to one that touches it.
     reach = 0.5 * SEED_LENGTH + max(0.1, 0.5 * max(image.spacing))
-    distance = np.asarray(cKDTree(points).query(implant.positions)[0])
+    distance = np.asarray(scipy.spatial.cKDTree(points).query(implant.positions)[0])
     return bool(2 * np.count_nonzero(distance <= reach) >= len(implant.positions))
 
 
@@ -242,13 +244,13 @@ def _bright_patches(
     hu: FloatArray, bright: Mask, zone: Mask, core: Mask, bone: Mask, settings: StreakSettings
 ) -> tuple[Mask, Mask]:
     """Bright voxels outside the seeds' own place, split into streaks in the zone and what stays."""
-    patches, count = label(bright, _CONNECTED)
+    patches, count = scipy.ndimage.label(bright, _CONNECTED)
     stays = np.zeros(count + 1, dtype=bool)
     stays[patches[bright & (~zone | bone)]] = True
     beside_seed = np.zeros(count + 1, dtype=bool)
-    beside_seed[patches[binary_dilation(core, _CONNECTED) & bright]] = True
+    beside_seed[patches[scipy.ndimage.binary_dilation(core, _CONNECTED) & bright]] = True
     if count:
-        peak = np.atleast_1d(maximum(hu, patches, np.arange(1, count + 1)))
+        peak = np.atleast_1d(scipy.ndimage.maximum(hu, patches, np.arange(1, count + 1)))
         stays[1:] |= (peak >= settings.calcification_hu) & ~beside_seed[1:]
     stays[0] = False
     kept = stays[patches]
@@ -257,7 +259,7 @@ def _bright_patches(
 
 def _dark_patches(dark: Mask, zone: Mask, cavity: Mask) -> tuple[Mask, Mask]:
     """Voxels darker than fat, split into streaks in the zone and airways or outer air, contoured or going on."""
-    patches, count = label(dark, _CONNECTED)
+    patches, count = scipy.ndimage.label(dark, _CONNECTED)
     stays = np.zeros(count + 1, dtype=bool)
     stays[patches[dark & (~zone | cavity)]] = True
     stays[0] = False
@@ -292,6 +294,6 @@ def _replacement(
             [c[i] for c, i in zip((image.x, image.y, image.z), np.nonzero(mask), strict=True)]
         )
 
-    _, nearest = cKDTree(places(clean)).query(places(replaced)[elsewhere], k=NEAREST_CLEAN)
+    _, nearest = scipy.spatial.cKDTree(places(clean)).query(places(replaced)[elsewhere], k=NEAREST_CLEAN)
     values[elsewhere] = np.median(hu[clean][nearest], axis=1)
     return values
