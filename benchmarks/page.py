@@ -61,8 +61,8 @@ def _made_on(record: dict[str, Any]) -> str:
     low, high = record["load"]
     return (
         f"{record['date']}, {record['seconds'] / 60:.1f} min, {record['rounds']} rounds. Machine: {facts}. Load "
-        f"(running processes, mean of a minute) {low:g} to {high:g}: above two, others were at "
-        f"work, and wall times (through shared caches CPU times too) are upper bounds. The yardstick makes {speed:.2f} M histories/s here, "
+        f"(running processes, mean of a minute) {low:g} to {high:g}: above two, others were at work, and wall times "
+        f"(through shared caches CPU times too) are upper bounds. The yardstick makes {speed:.2f} M histories/s here, "
         f"{np.median(yardstick['yardstick_step_ns']):.1f} ns per voxel step, efficiency "
         f"{np.median(yardstick['yardstick_efficiency']):.3g} 1/s."
     )

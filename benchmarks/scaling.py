@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.engine import along_z, modes, run_timed, simulation_of, warm
+from benchmarks.engine import along_z, modes, rms_percent, run_timed, simulation_of, warm
 from benchmarks.machine import one_core
 from benchmarks.neck13 import VOXELS, neck13
 from benchmarks.row import Row, ratios
@@ -19,7 +19,7 @@ from mcsim.simulation_settings import StoppingRule
 BATCHES = 10
 SEED_COUNTS = (1, 8, 27, 64, 125, 200)
 VOXELS_ALONG_EDGE = (12, 20, 30, 40, 60, 80, 120)  # of the 6 cm cube: 5 mm to 0.5 mm
-BATCH_COUNTS = (2, 4, 8, 16, 32, 64)
+BATCH_COUNTS = (5, 10, 20, 40, 80)
 
 Curve = dict[str, list[float]]
 
@@ -108,6 +108,5 @@ def measure_histories(mode: str, chosen: NDArray[np.bool_]) -> Curve:
             timed = run_timed(simulation, StoppingRule(batches=(0, batches)))
             curve["cpu_s"].append(timed.cpu_s)
             curve["histories"].append(float(timed.result.histories))
-            relative = timed.std_dev[voxels] / timed.dose[voxels]
-            curve["rms_percent"].append(100.0 * float(np.sqrt(np.mean(relative**2))))
+            curve["rms_percent"].append(rms_percent(timed, voxels))
     return curve
