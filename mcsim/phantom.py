@@ -158,7 +158,7 @@ def kernel_voxels(
     )
     block = np.pad(medium[scoring], 1, constant_values=LEFT_BLOCK).ravel()
     block[flagged] |= SEED_FLAG
-    cells, largest = largest_densities(planes, scoring, medium, density, media_count)
+    cells, smallest, largest = density_ranges(planes, scoring, medium, density, media_count)
     looked_up = np.concatenate([tables.total, tables.energy_absorption], axis=2)
     x, y, z = (np.ascontiguousarray(p, dtype=np.float64) for p in planes)
     voxels = Voxels(
@@ -174,6 +174,7 @@ def kernel_voxels(
         outer_medium=np.ascontiguousarray(medium),
         outer_density=np.ascontiguousarray(density, dtype=np.float32),
         cells=cells,
+        smallest_density=smallest,
         largest_density=largest,
         coefficients=np.ascontiguousarray(looked_up[:, [*range(media_count), water]]),
         media_count=media_count,
@@ -181,14 +182,14 @@ def kernel_voxels(
     return voxels, seeds
 
 
-def largest_densities(
+def density_ranges(
     planes: Sequence[FloatArray],
     scoring: tuple[slice, slice, slice],
     medium: NDArray[np.uint8],
     density: NDArray[np.float32],
     media_count: int,
-) -> tuple[NDArray[np.int64], FloatArray]:
-    """Largest density of each medium around the block, in even cells over the phantom.
+) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """Smallest and largest density of each medium around the block, in even cells over the phantom.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ def largest_densities(
     -------
     cells : ndarray of int64, shape (3,)
         Cells along x, y, z: some 2 cm wide, or one in all if everything around the block is alike.
-    largest : ndarray, shape (cells in all, media)
+    smallest, largest : ndarray, shape (cells in all, media)
         g/cm³; 0 where a cell has none of a medium outside the block.
     """
     outer = np.ones(medium.shape, dtype=bool)
@@ -210,7 +211,7 @@ def largest_densities(
     )
     extent = [p[-1] - p[0] for p in planes]
     cells = np.array([1 if alike else max(1, round(e / SURROUNDING_CELL)) for e in extent], dtype=np.int64)
-    largest = np.zeros((*cells, media_count))
+    smallest, largest = np.zeros((2, *cells, media_count))
     # A voxel counts in every cell that it touches.
     ranges = [
         np.clip(np.floor((np.stack([p[:-1], p[1:]]) - p[0]) / e * n + [[-1e-9], [1e-9]]), 0, n - 1).astype(
@@ -218,17 +219,22 @@ def largest_densities(
         )
         for p, e, n in zip(planes, extent, cells, strict=True)
     ]
-    of_medium = [np.where(outer & (medium == m), density, 0.0) for m in range(media_count)]
-    for cx in range(cells[0]):
-        in_x = (ranges[0][0] <= cx) & (ranges[0][1] >= cx)
-        for cy in range(cells[1]):
-            in_y = (ranges[1][0] <= cy) & (ranges[1][1] >= cy)
-            for m, values in enumerate(of_medium):
-                along_z = values[in_x][:, in_y].max(axis=(0, 1))
-                for cz in range(cells[2]):
-                    in_z = (ranges[2][0] <= cz) & (ranges[2][1] >= cz)
-                    largest[cx, cy, cz, m] = along_z[in_z].max()
-    return cells, largest.reshape(-1, media_count)
+    # of each cell the first and the last voxel that touch it: voxels are in order
+    spans = [
+        [slice(int(np.searchsorted(high, c)), int(np.searchsorted(low, c, side="right"))) for c in range(n)]
+        for (low, high), n in zip(ranges, cells, strict=True)
+    ]
+    for m in range(media_count):
+        here = outer & (medium == m)
+        if not here.any():
+            continue
+        for cx, x in enumerate(spans[0]):
+            for cy, y in enumerate(spans[1]):
+                for cz, z in enumerate(spans[2]):
+                    found = density[x, y, z][here[x, y, z]]
+                    if found.size:
+                        smallest[cx, cy, cz, m], largest[cx, cy, cz, m] = found.min(), found.max()
+    return cells, smallest.reshape(-1, media_count), largest.reshape(-1, media_count)
 
 
 def surrounded(

@@ -19,6 +19,7 @@ from mcsim.emission_supply import EmissionSupply
 from mcsim.exact_sums import ExactSums
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.collect import collect
+from mcsim.kernels.correlated_transport import Control, correlated_batch
 from mcsim.kernels.voxel_transport import Tallies, transport_batch
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
@@ -38,10 +39,22 @@ from mcsim.result import (
 from mcsim.seed_model import load_seed_model
 from mcsim.seed_placement import place_seeds
 from mcsim.simulation_settings import UNLIMITED, Progress, Settings, StoppingRule
+from mcsim.water_control import (
+    MOST_COPIES,
+    SURVIVAL,
+    SURVIVAL_DISTANCE,
+    WaterControl,
+    known_dose,
+    water_control,
+)
+from mcsim.water_table import WaterTable
+from mcsim.water_table_file import load_water_table
 
 FloatArray = NDArray[np.float64]
 
 CHECKPOINT_S = 15.0
+# Of a trial run that chooses the control's multiples: photons of all seeds, and a history number no run reaches.
+TRIAL_HISTORIES, FIRST_TRIAL_HISTORY = 40_000, 2**40
 HOURS_PER_DAY = 24.0
 
 
@@ -142,6 +155,39 @@ class Simulation:
         mask = np.zeros(shape, dtype=bool) if group_mask is None else group_mask
         self._regions = Regions.from_masks(regions, shape) if regions else None
         self._group_voxels = np.flatnonzero(mask & (self.tissue_fraction > 0.0)).astype(np.int64)
+        self._control: WaterControl | None = None
+        self._seed_known: list[FloatArray] = []
+        if settings.variance_reduction == "correlated":
+            self._make_control(load_water_table(model, settings.physics, threads, progress), model.radius, water)
+
+    def _make_control(self, table: WaterTable, seed_radius: float, water: int) -> None:
+        control = water_control(
+            self.phantom, self._voxels, self._seeds, self._tables, water, self.phase_space, table, seed_radius,
+            self._trial, self.threads,
+        )  # fmt: skip
+        self._control = control
+        # keV cm³/g of one batch
+        scale = self._voxel_volume * self.scale.histories_per_batch_and_seed
+        control.known[...] *= scale
+        if self.settings.per_seed:
+            self._seed_known = [
+                scale * known_dose(control.kernel, self._voxels, self._seeds, table, np.array([j]), self.threads)[0]
+                for j in range(self.seed_count)
+            ]
+
+    def _trial(self, kernel: Control) -> tuple[FloatArray, FloatArray]:
+        """Moments Σ D·W and Σ W² of scattered photons from histories that no batch contains."""
+        count = max(1, min(TRIAL_HISTORIES // self.seed_count, self._count))
+        supply = self._supply.of_batch(self._supply.batches_per_phase_space - 1)
+        tallies = self._empty_tallies()
+        correlated_batch(
+            np.arange(self.seed_count), FIRST_TRIAL_HISTORY, count, supply.stored, supply.shift, self.settings.run_seed,
+            supply.emission, self._voxels, self._seeds, self._solids, self._tables, self.settings.physics.cut_off_kev,
+            kernel, tallies,
+        )  # fmt: skip
+        inner = tuple(slice(1, n + 1) for n in self.phantom.scoring_shape)
+        padded = tuple(n + 2 for n in self.phantom.scoring_shape)
+        return tallies.scattered.reshape(padded)[inner], tallies.water.reshape(padded)[inner]
 
     def settings_record(self) -> dict[str, object]:
         """Settings in words and numbers, as stored with the result."""
@@ -153,7 +199,21 @@ class Simulation:
             "phantom_digest": self.phantom.digest(),
             "media": list(self.phantom.media),
             "spectra_of": list(self._regions.names) if self._regions else [],
-            "variance_reduction": "none",
+            "techniques": self._techniques(),
+        }
+
+    def _techniques(self) -> dict[str, object]:
+        """What made the result besides plain transport, by name."""
+        if self._control is None:
+            return {}
+        return {
+            "correlated sampling against water": {
+                "water_table_digest": self._control.table_digest,
+                "water_table_histories": self._control.table_histories,
+                "trial_histories": 0 if self._control.all_water else TRIAL_HISTORIES,
+            },
+            "copies of photons scattered where the phantom scatters more than water": MOST_COPIES,
+            "roulette outside the scoring region": {"survival": SURVIVAL, "beyond_cm": SURVIVAL_DISTANCE},
         }
 
     def digest(self) -> str:
@@ -216,10 +276,15 @@ class Simulation:
         if not self.settings.per_seed:
             return self._batch_of(number, np.arange(self.seed_count))
         parts = [self._batch_of(number, np.array([j])) for j in range(self.seed_count)]
+        dose = np.sum([part.dose for part in parts], axis=0)
+        seed_dose = np.array([part.dose[0] for part in parts])
+        if self._control:
+            dose += self._control.known
+            seed_dose += self._seed_known
         return Batch(
-            dose=np.sum([part.dose for part in parts], axis=0),
+            dose=dose,
             balance=np.sum([part.balance for part in parts], axis=0),
-            seed_dose=np.array([part.dose[0] for part in parts]),
+            seed_dose=seed_dose,
             spectrum=np.sum([s for part in parts if (s := part.spectrum) is not None], axis=0)
             if self._regions
             else None,
@@ -229,26 +294,21 @@ class Simulation:
         """Histories of one batch from some of the seeds, all seeds in place."""
         supply = self._supply.of_batch(number)
         tallies = self._tallies.pop() if self._tallies else self._empty_tallies()
-        transport_batch(
-            emitters,
-            number * self._count,
-            self._count,
-            supply.stored,
-            supply.shift,
-            self.settings.run_seed,
-            supply.emission,
-            self._voxels,
-            self._seeds,
-            self._solids,
-            self._tables,
-            self.settings.physics.cut_off_kev,
-            tallies,
-        )
+        common = (
+            emitters, number * self._count, self._count, supply.stored, supply.shift, self.settings.run_seed,
+            supply.emission, self._voxels, self._seeds, self._solids, self._tables, self.settings.physics.cut_off_kev,
+        )  # fmt: skip
+        if self._control:
+            correlated_batch(*common, self._control.kernel, tallies)
+        else:
+            transport_batch(*common, tallies)
         balance = tallies.balance.copy()
         spectrum = self._regions.sum(tallies.spectrum) if self._regions else None
         dose = np.empty((len(self.quantities), *self.phantom.scoring_shape))
         collect(tallies, dose)
         self._tallies.append(tallies)
+        if self._control and len(emitters) == self.seed_count:
+            dose += self._control.known
         return Batch(dose, balance, spectrum=spectrum)
 
     def _empty_tallies(self) -> Tallies:

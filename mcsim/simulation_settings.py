@@ -10,6 +10,7 @@ from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 
 # Work per batch: long enough to hide the cost of starting it, short enough for a prompt stop.
 PRODUCTIVE_HISTORIES_PER_BATCH = 60_000
+VARIANCE_REDUCTIONS = ("correlated", "none")
 UNLIMITED = 1_000_000  # batches that no simulation reaches
 
 
@@ -36,6 +37,10 @@ class Settings:
         Score also the energy that interactions leave in every voxel: the same dose to medium by another estimator.
     per_seed : bool
         Keep the dose to medium of every seed's photons apart as well.
+    variance_reduction : str
+        ``correlated``: photons are sampled in water around their seed and carry the patient's dose and the dose in
+        water; the latter's known mean takes the common noise away, without bias. ``none``: plain analogue transport,
+        for reference.
     """
 
     seeds: str = "interseed"
@@ -46,8 +51,18 @@ class Settings:
     spectrum: str = ""
     analogue: bool = False
     per_seed: bool = False
+    variance_reduction: str = "correlated"
 
     def __post_init__(self) -> None:
+        if self.variance_reduction not in VARIANCE_REDUCTIONS:
+            raise InvalidInput(
+                f"variance_reduction is {self.variance_reduction!r}, expected 'correlated' or 'none'. Use one of them."
+            )
+        if self.analogue and self.variance_reduction != "none":
+            raise InvalidInput(
+                f"variance_reduction is {self.variance_reduction!r}, expected 'none' with the analogue estimator (it "
+                f"needs interactions that are sampled in the patient). Add --variance-reduction none."
+            )
         if self.seeds not in ("interseed", "superposition"):
             raise InvalidInput(
                 f"seeds is {self.seeds!r}, expected 'interseed' or 'superposition'. Use one of them."

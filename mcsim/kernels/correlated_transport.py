@@ -1,0 +1,371 @@
+"""Correlated sampling: photons sampled in water around their own seed, scored in the phantom and in water at once.
+
+Every photon flies and interacts as if its seed stood alone in infinite water, and carries a second weight for the
+phantom (``second_weight``). What it scores is the phantom's dose less a multiple of the dose in water; the mean of the
+latter is known from a table and added back (``mcsim.water_control``). The mean is the phantom's dose, whatever the
+multiple, because the multiple is fixed before; the noise that both doses have in common is gone.
+
+What happens in the phantom and not in water has no partner and is scored in full: photons that interact in another
+seed, and fluorescence of tissue. A photon that meets another seed flies on with the weight of not interacting there; an
+independent trial inside the seed decides about the photon that did.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from mcsim.kernels import coherent, incoherent
+from mcsim.kernels._jit import allocating_jit, inlined_jit, jit
+from mcsim.kernels.block_flight import next_voxel, ticks
+from mcsim.kernels.correlated_flight import fly_correlated
+from mcsim.kernels.correlated_seeds import meet_seed, other_seed, put
+from mcsim.kernels.direction import deflect, isotropic
+from mcsim.kernels.ratio_tracking import weight_outside
+from mcsim.kernels.replay import replayed_photon, turn
+from mcsim.kernels.rng import STREAM_IMPLANT, optical_path, start_stream, uniform
+from mcsim.kernels.second_weight import coherent_ratio, incoherent_ratio, mean_attenuated
+from mcsim.kernels.seed_passage import ABSORBED, LEFT_SCATTERED, pass_through_seed
+from mcsim.kernels.seeds_in_voxels import from_seed, to_seed
+from mcsim.kernels.solids import outside
+from mcsim.kernels.tables import energy_bin, energy_offset
+from mcsim.kernels.voxel_grid import LEFT_BLOCK, SEED_FLAG, box_span, cell
+from mcsim.kernels.voxel_transport import EMITTED
+
+WAITING = 128  # photons that may wait for their turn
+
+
+class Control(NamedTuple):
+    """What ties the phantom's dose to the dose in water; made by ``mcsim.water_control``."""
+
+    # Control cell of every voxel of the block; the last cell is where nothing is controlled.
+    cell: np.ndarray  # (block,) int32
+    primary: np.ndarray  # (seeds, cells) float32: multiple of the primary dose in water, for equal media
+    scattered: np.ndarray  # (media · cells,) float32: the same for scattered photons of all seeds, by medium
+    stride: int  # cells
+    kerma_ratio: np.ndarray  # (media,): µ_en/ρ to that of water, by which the multiple of dose to medium differs
+    water: int  # index of liquid water in the medium tables
+    density: float  # of that water, g/cm³
+    incoherent_share: np.ndarray  # (nodes, media), see ``second_weight``
+    coherent_share: np.ndarray  # (nodes, media)
+    survival: float  # of photons that interact further than `survival_distance` from the block
+    survival_distance: float  # cm
+    most_copies: int  # of a photon scattered where the phantom scatters more than water
+    trial: bool  # score moments instead of dose
+
+
+@jit
+def fluorescence(index, medium, tables, state):
+    """Energy of a fluorescence photon of a medium, keV, and the mean number of all per absorption."""
+    probability = tables.line_probability
+    last = tables.line_count[medium] - 1
+    u = uniform(state) * probability[index, medium, last]
+    line = 0
+    while line < last and u >= probability[index, medium, line]:
+        line += 1
+    return tables.line_energy[medium, line], probability[index, medium, last]
+
+
+@inlined_jit
+def follow(
+    x, y, z, u, v, w, energy, emitter, weight, phantom_weight, water_weight, primary, skip, voxels, seeds, solids, tables,
+    cut_off, control, scratch, waiting, waiting_count, tallies, state,
+):  # fmt: skip
+    """Follow one photon; returns the number of photons waiting.
+
+    `phantom_weight` and `water_weight` (1 or 0) multiply `weight` in the two worlds.
+    """
+    coefficients, intervals, deposited = scratch
+    medium_of, density_of = voxels.medium, voxels.density
+    spectra = tallies.region.shape[0] > 0
+    lower_x, lower_y, lower_z = voxels.lower[0], voxels.lower[1], voxels.lower[2]
+    upper_x, upper_y, upper_z = voxels.upper[0], voxels.upper[1], voxels.upper[2]
+    h_x, h_y, h_z = voxels.spacing[0], voxels.spacing[1], voxels.spacing[2]
+    nx, ny, nz = voxels.shape[0], voxels.shape[1], voxels.shape[2]
+    tick = voxels.tick
+    per_cm = 1.0 / tick
+    row = nz + 2
+    slab = (ny + 2) * row
+    water, density_water = control.water, control.density
+    own_x, own_y, own_z = seeds.position[emitter, 0], seeds.position[emitter, 1], seeds.position[emitter, 2]
+    own_reach2 = solids.outer_radius**2 + solids.half_length**2
+    path = optical_path(state)
+    inside = lower_x <= x <= upper_x and lower_y <= y <= upper_y and lower_z <= z <= upper_z
+    t = 0.0
+    while True:
+        index = energy_bin(tables, energy)
+        above = energy_offset(tables, energy, index)
+        scored = weight * energy
+        row_of = voxels.coefficients[index]
+        last_row = voxels.media_count
+        mu_water = density_water * (row_of[last_row, 0] + above * row_of[last_row, 1])
+        scored_water = scored * (row_of[last_row, 2] + above * row_of[last_row, 3])
+        for m in range(last_row):
+            coefficients[m, 0] = row_of[m, 0] + above * row_of[m, 1]
+            to_medium = scored * (row_of[m, 2] + above * row_of[m, 3])
+            coefficients[m, 1] = to_medium
+            coefficients[m, 2] = scored_water - to_medium
+            coefficients[m, 3] = scored_water * control.kerma_ratio[m]
+            coefficients[m, 4] = scored_water - coefficients[m, 3]
+        inverse_u = 1.0 / u if abs(u) > 1e-12 else (1e12 if u >= 0.0 else -1e12)
+        inverse_v = 1.0 / v if abs(v) > 1e-12 else (1e12 if v >= 0.0 else -1e12)
+        inverse_w = 1.0 / w if abs(w) > 1e-12 else (1e12 if w >= 0.0 else -1e12)
+        tally = tallies.primary if primary else tallies.scattered
+        multiple = control.primary[emitter] if primary else control.scattered
+        stride = 0 if primary else control.stride
+        # a trial is about scattered photons; what primary ones score is put out of the way
+        further = tallies.primary if control.trial and primary else tallies.water
+        t_stop = t + path / mu_water
+        meets_own = False
+        if skip != emitter:
+            # past the seed's bounding sphere at a distance?
+            rx, ry, rz = own_x - x, own_y - y, own_z - z
+            along = rx * u + ry * v + rz * w
+            if rx * rx + ry * ry + rz * rz - along * along < own_reach2:
+                px, py, pz = to_seed(seeds, emitter, -rx, -ry, -rz)
+                du, dv, dw = to_seed(seeds, emitter, u, v, w)
+                t_in, t_out = outside(solids, px, py, pz, du, dv, dw)
+                t_in = max(t_in, t)
+                if t_out > t_in + 1e-12 and t_in < t_stop:
+                    meets_own = True
+                    t_stop, left_over = t_in, mu_water * (t_stop - t_in)
+        medium = water
+        density = density_water
+        in_place_of_seed = False
+        t_blind = t  # up to here the ray runs through a seed that does not count as tissue
+        while t < t_stop:
+            if not inside:
+                t_in, t_out = box_span(
+                    lower_x, lower_y, lower_z, upper_x, upper_y, upper_z, x, y, z, inverse_u, inverse_v, inverse_w
+                )
+                t_end = t_stop
+                if t < t_in < t_out and t_in < t_stop:
+                    inside = True
+                    t_end = t_in
+                if phantom_weight > 0.0:
+                    phantom_weight *= weight_outside(
+                        voxels, coefficients, mu_water, x, y, z, u, v, w, t, t_end, state
+                    )
+                t = t_end
+                if not inside:
+                    break
+            ix = min(max(int((x + t * u - lower_x) / h_x), 0), nx - 1)
+            iy = min(max(int((y + t * v - lower_y) / h_y), 0), ny - 1)
+            iz = min(max(int((z + t * w - lower_z) / h_z), 0), nz - 1)
+            t_x = ticks((lower_x + (ix + (u >= 0.0)) * h_x - x) * inverse_u, per_cm)
+            t_y = ticks((lower_y + (iy + (v >= 0.0)) * h_y - y) * inverse_v, per_cm)
+            t_z = ticks((lower_z + (iz + (w >= 0.0)) * h_z - z) * inverse_w, per_cm)
+            dt_x = ticks(h_x * abs(inverse_u), per_cm)
+            dt_y = ticks(h_y * abs(inverse_v), per_cm)
+            dt_z = ticks(h_z * abs(inverse_w), per_cm)
+            step_x = slab if u >= 0.0 else -slab
+            step_y = row if v >= 0.0 else -row
+            step_z = 1 if w >= 0.0 else -1
+            voxel = (ix + 1) * slab + (iy + 1) * row + iz + 1
+            now = ticks(t, per_cm)
+            stop = max(ticks(t_stop, per_cm), now)
+            while True:
+                voxel, now, phantom_weight, t_x, t_y, t_z, medium = fly_correlated(
+                    voxel, now, stop, tick, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of,
+                    density_of, control.cell, multiple, stride, coefficients, mu_water, scored, phantom_weight,
+                    water_weight, control.trial, tally, further, tallies.region, tallies.spectrum, index,
+                )  # fmt: skip
+                density = density_of[voxel]
+                if medium < SEED_FLAG:
+                    t = t_stop
+                    break
+                t = now * tick
+                if medium == LEFT_BLOCK:
+                    inside = False
+                    break
+                # one step through a voxel that a seed may touch: nothing of it is controlled
+                medium -= SEED_FLAG
+                now = max(min(t_x, t_y, t_z, stop), now)
+                t_next = now * tick
+                excess = density * coefficients[medium, 0] - mu_water
+                while phantom_weight > 0.0 and t < t_next:
+                    if t < t_blind:
+                        t_end = min(t_blind, t_next)
+                        if not seeds.interseed:
+                            phantom_weight *= math.exp(-excess * (t_end - t))
+                        t = t_end
+                        continue
+                    j, t_end, t_blind = other_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_next)
+                    mean, passed = mean_attenuated(excess * (t_end - t))
+                    here = phantom_weight * mean * (t_end - t)
+                    if not control.trial:
+                        tally[voxel] += here * coefficients[medium, 1]
+                        further[voxel] += here * coefficients[medium, 2]
+                    if spectra:
+                        tallies.spectrum[tallies.region[voxel], index] += here * scored
+                    phantom_weight *= passed
+                    t = t_end
+                    if j >= 0 and seeds.interseed:
+                        phantom_weight, waiting_count = meet_seed(
+                            x, y, z, u, v, w, t, t_blind, energy, index, above, j, weight, phantom_weight, mu_water,
+                            seeds, solids, tables, cut_off, intervals, deposited, waiting, waiting_count, state,
+                        )  # fmt: skip
+                        in_place_of_seed = t_blind > t_stop
+                if now == stop:
+                    t = t_stop
+                    break
+                t = t_next
+                voxel, t_x, t_y, t_z = next_voxel(
+                    voxel, now, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z
+                )
+            if inside:
+                break
+        if meets_own:
+            px, py, pz = to_seed(seeds, emitter, x - own_x, y - own_y, z - own_z)
+            du, dv, dw = to_seed(seeds, emitter, u, v, w)
+            deposited[0] = 0.0
+            deposited[1] = 0.0
+            status, px, py, pz, du, dv, dw, t, energy, path = pass_through_seed(
+                px, py, pz, du, dv, dw, t_stop, energy, left_over, solids, tables, cut_off, intervals, deposited, state
+            )
+            if status == ABSORBED:
+                return waiting_count
+            skip = emitter
+            inside = True
+            if status == LEFT_SCATTERED:
+                primary = False
+                x, y, z = from_seed(seeds, emitter, px, py, pz)
+                x += own_x
+                y += own_y
+                z += own_z
+                u, v, w = from_seed(seeds, emitter, du, dv, dw)
+            continue
+        x += t_stop * u
+        y += t_stop * v
+        z += t_stop * w
+        t = 0.0
+        skip = -1
+        primary = False
+        if in_place_of_seed:
+            phantom_weight = 0.0  # the trial inside the seed stands for it
+        if not inside:
+            away = max(lower_x - x, x - upper_x, lower_y - y, y - upper_y, lower_z - z, z - upper_z)
+            if away > control.survival_distance:
+                if uniform(state) >= control.survival:
+                    return waiting_count
+                weight /= control.survival
+            if phantom_weight > 0.0:
+                ix, iy, iz = (
+                    cell(voxels.x_planes, x),
+                    cell(voxels.y_planes, y),
+                    cell(voxels.z_planes, z),
+                )
+                medium = voxels.outer_medium[ix, iy, iz]
+                density = voxels.outer_density[ix, iy, iz]
+        total = tables.total[index, water, 0] + above * tables.total[index, water, 1]
+        inc = tables.incoherent[index, water, 0] + above * tables.incoherent[index, water, 1]
+        coh = tables.coherent[index, water, 0] + above * tables.coherent[index, water, 1]
+        share = density / density_water
+        if medium != water and phantom_weight > 0.0 and tables.line_count[medium] > 0:
+            here = tables.total[index, medium, 0] + above * tables.total[index, medium, 1]
+            here -= tables.incoherent[index, medium, 0] + above * tables.incoherent[index, medium, 1]
+            here -= tables.coherent[index, medium, 0] + above * tables.coherent[index, medium, 1]
+            lines, probability = fluorescence(index, medium, tables, state)
+            if lines >= cut_off:
+                du, dv, dw = isotropic(state)
+                waiting_count = put(
+                    waiting, waiting_count, x, y, z, du, dv, dw, lines, weight,
+                    phantom_weight * share * here / total * probability, 0.0, -1,
+                )  # fmt: skip
+        choice = uniform(state) * total
+        if choice >= inc + coh:
+            return waiting_count
+        before = energy
+        if medium == water or phantom_weight == 0.0:
+            if choice < inc:
+                cosine, energy = incoherent.sample_cosine(energy, water, tables, state)
+            else:
+                cosine = coherent.sample_cosine(energy, water, tables, state)
+            u, v, w = deflect(u, v, w, cosine, state)
+            phantom_weight *= share
+        else:
+            copies = 1
+            if choice < inc:
+                copies = int(share + 0.5)
+            else:
+                here = tables.coherent[index, medium, 0] + above * tables.coherent[index, medium, 1]
+                copies = int(share * here / coh + 0.5)
+            copies = min(max(copies, 1), control.most_copies)
+            weight /= copies
+            u0, v0, w0 = u, v, w
+            for copy in range(copies):
+                if choice < inc:
+                    cosine, energy = incoherent.sample_cosine(before, water, tables, state)
+                    ratio = incoherent_ratio(before, cosine, medium, water, control.incoherent_share, tables)
+                else:
+                    cosine = coherent.sample_cosine(before, water, tables, state)
+                    ratio = coherent_ratio(before, cosine, medium, water, control.coherent_share, tables)
+                u, v, w = deflect(u0, v0, w0, cosine, state)
+                ratio *= phantom_weight * share
+                if copy + 1 < copies and energy >= cut_off:
+                    waiting_count = put(
+                        waiting, waiting_count, x, y, z, u, v, w, energy, weight, ratio, water_weight, -1
+                    )
+            phantom_weight = ratio
+        if energy < cut_off or phantom_weight + water_weight == 0.0:
+            return waiting_count
+        path = optical_path(state)
+
+
+@jit
+def replay_correlated(
+    emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control, scratch,
+    waiting, tallies, state,
+):  # fmt: skip
+    """Follow histories first … first+count−1 of the seeds `emitters` (k,)."""
+    productive, seed_count = emission.first_photon.shape[0] - 1, seeds.position.shape[0]
+    for k in range(emitters.shape[0]):
+        j = emitters[k]
+        for h in range(count):
+            start_stream(state, run_seed, STREAM_IMPLANT, j, first + h)
+            history = (stored + (j + shift) % seed_count * count + h) % productive
+            cosine, sine, sign = turn(emission, state)
+            for photon in range(emission.first_photon[history], emission.first_photon[history + 1]):
+                x, y, z, u, v, w, energy = replayed_photon(emission, photon, cosine, sine, sign)
+                x, y, z = from_seed(seeds, j, x, y, z)
+                u, v, w = from_seed(seeds, j, u, v, w)
+                x += seeds.position[j, 0]
+                y += seeds.position[j, 1]
+                z += seeds.position[j, 2]
+                weight = seeds.weight[j]
+                tallies.balance[EMITTED] += weight * energy
+                phantom_weight = 1.0
+                water_weight = 1.0
+                primary = True
+                skip = j
+                waiting_count = 0
+                while True:
+                    waiting_count = follow(
+                        x, y, z, u, v, w, energy, j, weight, phantom_weight, water_weight, primary, skip, voxels, seeds, solids, tables,
+                        cut_off, control, scratch, waiting, waiting_count, tallies, state,
+                    )  # fmt: skip
+                    if waiting_count == 0:
+                        break
+                    waiting_count -= 1
+                    place = waiting[waiting_count]
+                    x, y, z, u, v, w = place[0], place[1], place[2], place[3], place[4], place[5]
+                    energy, weight, phantom_weight, water_weight, skip = (
+                        place[6], place[7], place[8], place[9], int(place[10]),
+                    )  # fmt: skip
+                    primary = False
+
+
+@allocating_jit
+def correlated_batch(
+    emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control, tallies
+):
+    """The histories that `transport_batch` would follow, scored as the difference to water."""
+    state = np.empty(2, np.uint64)
+    scratch = (np.empty((voxels.media_count, 5)), np.empty((2, solids.z_min.shape[0])), np.empty(2))
+    waiting = np.empty((WAITING, 11))
+    replay_correlated(
+        emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control,
+        scratch, waiting, tallies, state,
+    )  # fmt: skip

@@ -1,0 +1,300 @@
+"""What ties the phantom's dose to the known dose in water: multiples, and the mean of what they subtract.
+
+With D the dose that histories score in the phantom, W the dose the same histories score in water around their own
+seed, and W̄ the known mean of W, every batch counts
+
+    D − c (W − W̄).
+
+Its mean is that of D for any c that does not depend on the batch. The noise is least for c = cov(D, W)/var(W): for
+primary photons of one seed in one voxel nearly the ratio of the two doses, a ray from the seed to the voxel tells it;
+for scattered photons of all seeds together it comes from a short trial run, per medium and cell of a few millimetres.
+c varies from seed to seed and cell to cell and is 0 where W̄ is not known well enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcsim.kernels.control_cells import add_known_dose, attenuation_ratios
+from mcsim.kernels.correlated_transport import Control
+from mcsim.kernels.seeds_in_voxels import PlacedSeeds
+from mcsim.kernels.tables import MediumTables
+from mcsim.kernels.voxel_grid import Voxels
+from mcsim.materials import material
+from mcsim.phantom import Phantom
+from mcsim.phase_space import PhaseSpace
+from mcsim.scattering_shares import scattering_shares
+from mcsim.water_table import WaterTable
+
+FloatArray = NDArray[np.float64]
+
+CELL = 0.2  # cm
+MOST_RAYS = 400_000  # seeds times cells: some 50 ms
+TRIAL_CELLS = 2  # cells along an edge over which the trial's moments are pooled
+# Beyond this distance from the nearest seed the dose is some hundredths of the prescribed one: not worth the set-up.
+REACH = 3.5  # cm
+# The table holds from here outwards of the seed's surface.
+CLEARANCE = 0.15  # cm
+# Photons that interact outside the block hardly return from further away than this; two of three are ended there.
+SURVIVAL, SURVIVAL_DISTANCE = 1.0 / 3.0, 4.0
+MOST_COPIES = 8
+PHOTONS_LOOKED_AT = 100_000
+SLAB = 4  # voxels along x that a thread takes at once
+
+
+@dataclass(frozen=True)
+class WaterControl:
+    """The control of one implant in one phantom.
+
+    Attributes
+    ----------
+    kernel : Control
+        Multiples and cross-section ratios for the kernel.
+    known : ndarray, shape (3, nx, ny, nz)
+        Mean of what the multiples subtract from dose to medium, dose to water and primary dose to medium, keV/g per
+        emitted photon of every seed.
+    all_water : bool
+        The scoring region is all water of the table's density: the multiples are 1 without a trial.
+    table_digest : str
+        Of the water table.
+    table_histories : int
+        Photons emitted for the water table.
+    """
+
+    kernel: Control
+    known: FloatArray
+    all_water: bool
+    table_digest: str
+    table_histories: int
+
+
+def water_control(
+    phantom: Phantom,
+    voxels: Voxels,
+    seeds: PlacedSeeds,
+    tables: MediumTables,
+    water: int,
+    phase_space: PhaseSpace,
+    table: WaterTable,
+    seed_radius: float,
+    trial: Callable[[Control], tuple[FloatArray, FloatArray]],
+    threads: int = 1,
+) -> WaterControl:
+    """Choose the multiples and add up what is known.
+
+    Parameters
+    ----------
+    phantom : Phantom
+        Voxels.
+    voxels, seeds, tables : Voxels, PlacedSeeds, MediumTables
+        Arrays of the kernels.
+    water : int
+        Index of liquid water in `tables`.
+    phase_space : PhaseSpace
+        Photons of the seed, for their energies.
+    table : WaterTable
+        The known dose around one seed.
+    seed_radius : float
+        Largest radius of the seed, cm.
+    trial : callable
+        Runs histories with a control whose `trial` is on and returns the moments of scattered dose,
+        Σ D·W and Σ W², both of shape (nx, ny, nz).
+    threads : int
+        Threads for the voxel means of the table; the result does not depend on it.
+
+    Returns
+    -------
+    WaterControl
+    """
+    density = material("water").density
+    shape, media = phantom.scoring_shape, len(phantom.media)
+    width = cell_width(voxels.spacing, np.array(shape), len(seeds.position))
+    cells = -(-np.array(shape) // width)
+    inside = [np.arange(n) // w for n, w in zip(shape, width, strict=True)]
+    cell = (inside[0][:, None, None] * cells[1] + inside[1][None, :, None]) * cells[2] + inside[2]
+    energy, share = _line_groups(phase_space, tables, water)
+    kerma_ratio = _kerma_ratios(tables, media, water, float(energy @ share))
+    count = int(np.prod(cells))
+    distance = _distances(voxels, seeds, table.half_length, cells, width)
+    half = 0.5 * np.linalg.norm(width * voxels.spacing)
+    # every seed's dose must be known where any is controlled: photons of all of them score there
+    controlled = (distance.min(axis=0) < REACH) & (distance.max(axis=0) + half + table.half_length < table.outer_radius)
+    inc, coh = scattering_shares(tables, media, water)
+    kernel = Control(
+        cell=np.pad(np.where(controlled[cell], cell, count), 1).astype(np.int32).ravel(),
+        primary=np.zeros((len(seeds.position), count + 1), np.float32),
+        scattered=np.zeros(media * (count + 1), np.float32),
+        stride=count + 1,
+        kerma_ratio=kerma_ratio,
+        water=water,
+        density=density,
+        incoherent_share=inc,
+        coherent_share=coh,
+        survival=SURVIVAL,
+        survival_distance=SURVIVAL_DISTANCE,
+        most_copies=MOST_COPIES,
+        trial=False,
+    )
+    near = distance < CLEARANCE + seed_radius + half
+    all_water = _is_water(phantom, water, tables, density)
+    if all_water:
+        kernel.primary[:, :-1] = ~near
+        kernel.scattered[:] = 1.0
+    else:
+        _trace(kernel, voxels, seeds, tables, energy, share, cells, width, controlled, threads)
+        kernel.primary[:, :-1][near] = 0.0
+        moments = trial(kernel._replace(trial=True))
+        kernel.scattered[:] = _best_multiples(moments, phantom, width, cells).ravel()
+    kernel.scattered[count :: count + 1] = 0.0
+    every = np.arange(len(seeds.position))
+    known = known_dose(kernel, voxels, seeds, table, every, threads)
+    return WaterControl(kernel, known, all_water, table.digest, table.histories)
+
+
+def known_dose(
+    kernel: Control,
+    voxels: Voxels,
+    seeds: PlacedSeeds,
+    table: WaterTable,
+    emitters: NDArray[np.int64],
+    threads: int,
+) -> FloatArray:
+    """Mean of what the multiples subtract from the histories of some of the seeds.
+
+    Parameters
+    ----------
+    kernel, voxels, seeds : Control, Voxels, PlacedSeeds
+        Arrays of the kernels.
+    table : WaterTable
+        The known dose around one seed.
+    emitters : ndarray of int64, shape (k,)
+        Seeds that emit.
+    threads : int
+        Threads; the result does not depend on it.
+
+    Returns
+    -------
+    ndarray, shape (3, nx, ny, nz)
+        Dose to medium, dose to water and primary dose to medium, keV/g per emitted photon of every emitter.
+    """
+    nx, ny, nz = (int(n) for n in voxels.shape)
+    known = np.zeros((3, nx, ny, nz))
+    arrays = table.arrays()
+
+    def slab(first: int) -> None:
+        add_known_dose(
+            first, min(first + SLAB, nx), emitters, voxels, seeds, arrays, kernel.cell, kernel.primary,
+            kernel.scattered, kernel.stride, kernel.kerma_ratio, known,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(slab, range(0, nx, SLAB)))
+    return known
+
+
+def cell_width(spacing: FloatArray, shape: NDArray[np.int64], seeds: int) -> NDArray[np.int64]:
+    """Voxels along each edge of a control cell, shape (3,): some 2 mm, more where that would make too many rays."""
+    width = np.maximum(1, np.rint(CELL / spacing)).astype(np.int64)
+    while seeds * int(np.prod(-(-shape // width))) > MOST_RAYS and np.any(width < shape):
+        width = np.minimum(width + 1, shape)
+    return width
+
+
+def _distances(
+    voxels: Voxels, seeds: PlacedSeeds, half_length: float, cells: NDArray[np.int64], width: NDArray[np.int64]
+) -> FloatArray:
+    """Distance of every cell's middle from every seed's axis between its ends, cm, shape (seeds, cells)."""
+    middle = [
+        voxels.lower[k] + (np.arange(cells[k]) + 0.5) * width[k] * voxels.spacing[k] for k in range(3)
+    ]
+    distance = np.empty((len(seeds.position), int(np.prod(cells))))
+    for j, (position, frame) in enumerate(zip(seeds.position, seeds.frame, strict=True)):
+        x, y, z = (m - p for m, p in zip(middle, position, strict=True))
+        grid = (x[:, None, None], y[None, :, None], z)
+        along = sum(frame[2, k] * grid[k] for k in range(3))
+        squared = grid[0] ** 2 + grid[1] ** 2 + grid[2] ** 2 - along**2
+        beyond = np.maximum(np.abs(along) - half_length, 0.0)
+        distance[j] = np.sqrt(np.maximum(squared, 0.0) + beyond**2).ravel()
+    return distance
+
+
+def _line_groups(phase_space: PhaseSpace, tables: MediumTables, water: int) -> tuple[FloatArray, FloatArray]:
+    """Mean energy and share of the kerma of the softer and the harder photons of a seed, shape (2,) each."""
+    energy = phase_space.photons[:PHOTONS_LOOKED_AT, 6].astype(np.float64)
+    index = np.clip(((energy - tables.energy_min) * tables.bins_per_kev).astype(int), 0, len(tables.total) - 1)
+    kerma = energy * tables.energy_absorption[index, water, 0]
+    middle = float(np.average(energy, weights=kerma))
+    groups = [energy <= middle, energy > middle]
+    means = [float(np.average(energy[g], weights=kerma[g])) if g.any() else middle for g in groups]
+    return np.array(means), np.array([kerma[g].sum() for g in groups]) / kerma.sum()
+
+
+def _kerma_ratios(tables: MediumTables, media: int, water: int, energy: float) -> FloatArray:
+    index = int((energy - tables.energy_min) * tables.bins_per_kev)
+    absorption = tables.energy_absorption[index, :, 0]
+    return np.ascontiguousarray(absorption[:media] / absorption[water])
+
+
+def _is_water(phantom: Phantom, water: int, tables: MediumTables, density: float) -> bool:
+    """Whether the scoring region is all liquid water of the table's density."""
+    found = np.unique(phantom.medium[phantom.scoring])
+    alike = [np.array_equal(tables.total[:, m], tables.total[:, water]) for m in found]
+    return all(alike) and bool(np.all(phantom.density[phantom.scoring] == np.float32(density)))
+
+
+def _trace(
+    kernel: Control,
+    voxels: Voxels,
+    seeds: PlacedSeeds,
+    tables: MediumTables,
+    energy: FloatArray,
+    share: FloatArray,
+    cells: NDArray[np.int64],
+    width: NDArray[np.int64],
+    controlled: NDArray[np.bool_],
+    threads: int,
+) -> None:
+    index = ((energy - tables.energy_min) * tables.bins_per_kev).astype(int)
+    media = voxels.media_count
+    mass_attenuation = np.ascontiguousarray(tables.total[index, :media, 0].T)
+    mu_water = kernel.density * tables.total[index, kernel.water, 0]
+
+    def ray(j: int) -> None:
+        ratio = np.zeros(len(controlled))
+        attenuation_ratios(
+            voxels, seeds.position[j], cells, width, mass_attenuation, mu_water, share, controlled, ratio
+        )
+        kernel.primary[j, :-1] = ratio
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(ray, range(len(seeds.position))))
+
+
+def _best_multiples(
+    moments: tuple[FloatArray, FloatArray],
+    phantom: Phantom,
+    width: NDArray[np.int64],
+    cells: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Multiple for every medium and cell, shape (media, cells + 1), from pooled moments; 0 where nothing passed."""
+    medium = phantom.medium[phantom.scoring]
+    found = np.zeros((len(phantom.media), int(np.prod(cells)) + 1), np.float32)
+    for m in np.unique(medium):
+        product, square = (_pooled(np.where(medium == m, x, 0.0), width * TRIAL_CELLS) for x in moments)
+        ratio = np.divide(product, square, out=np.zeros_like(product), where=square > 0.0)
+        for axis in range(3):
+            ratio = np.repeat(ratio, TRIAL_CELLS, axis=axis)
+        found[m, :-1] = ratio[: cells[0], : cells[1], : cells[2]].ravel()
+    return found
+
+
+def _pooled(values: FloatArray, width: NDArray[np.int64]) -> FloatArray:
+    for axis in range(3):
+        values = np.add.reduceat(values, np.arange(0, values.shape[axis], width[axis]), axis=axis)
+    return values
+
