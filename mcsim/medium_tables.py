@@ -112,7 +112,35 @@ def build_medium_tables(
         line_probability=line_probability,
         momentum_transfer_max=MOMENTUM_TRANSFER_MAX,
         coherent_integral=coherent_integral,
+        coherent_guide=coherent_guide(coherent_integral),
         incoherent_function=incoherent_function,
+    )
+
+
+def coherent_guide(integral: FloatArray) -> NDArray[np.int16]:
+    """Where to begin looking for a value of the integral of F² (Chen and Asau 1974, doi:10.1080/05695557408974949).
+
+    Parameters
+    ----------
+    integral : ndarray, shape (media, nodes)
+        Ascending from 0 in each row.
+
+    Returns
+    -------
+    ndarray of int16, shape (media, nodes − 1)
+        The last node whose integral is at most i/(nodes − 1) of the whole.
+
+    Examples
+    --------
+    >>> coherent_guide(np.array([[0.0, 8.0, 9.0, 9.5, 10.0]])).tolist()
+    [[0, 0, 0, 0]]
+    """
+    cells = integral.shape[1] - 1
+    shares = np.arange(cells) / cells
+    # A hair less, so that rounding in the kernel never begins beyond the node.
+    return np.array(
+        [np.searchsorted(row, shares * row[-1] * (1.0 - 1e-12), side="right") - 1 for row in integral],
+        dtype=np.int16,
     )
 
 

@@ -161,10 +161,12 @@ def kernel_voxels(
     cells, smallest, largest = density_ranges(planes, scoring, medium, density, media_count)
     looked_up = np.concatenate([tables.total, tables.energy_absorption], axis=2)
     x, y, z = (np.ascontiguousarray(p, dtype=np.float64) for p in planes)
+    spacing = (faces[:, 1] - faces[:, 0]) / shape
     voxels = Voxels(
         lower=faces[:, 0].copy(),
         upper=faces[:, 1].copy(),
-        spacing=(faces[:, 1] - faces[:, 0]) / shape,
+        spacing=spacing,
+        tick=2.0 ** (np.floor(np.log2(spacing.min())) - 44.0),
         shape=shape.astype(np.int64),
         medium=block,
         density=np.pad(density[scoring], 1).astype(np.float32).ravel(),

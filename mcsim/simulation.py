@@ -320,8 +320,9 @@ class Simulation:
             region = np.pad(self._regions.combination, 1).ravel()
             spectrum = np.zeros((self._regions.member.shape[1], len(self._tables.total)))
         return Tallies(
-            primary=np.zeros(2 * block),
-            scattered=np.zeros(2 * block),
+            primary=np.zeros(block),
+            scattered=np.zeros(block),
+            water=np.zeros(block),
             deposited=np.zeros(block if self.settings.analogue else 0),
             region=region,
             spectrum=spectrum,

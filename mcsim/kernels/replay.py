@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcsim.kernels._jit import jit
+from mcsim.kernels.direction import azimuth
 from mcsim.kernels.rng import uniform
 
 
@@ -28,11 +29,11 @@ class Emission(NamedTuple):
 @jit
 def turn(emission, state):
     """A random azimuth's cosine and sine, and a random sign of z where the seed is its own mirror image."""
-    azimuth = 2.0 * math.pi * uniform(state)
+    cosine, sine = azimuth(state)
     sign = 1.0
     if emission.mirror_symmetric and uniform(state) < 0.5:
         sign = -1.0
-    return math.cos(azimuth), math.sin(azimuth), sign
+    return cosine, sine, sign
 
 
 @jit

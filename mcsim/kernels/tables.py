@@ -32,6 +32,7 @@ class MediumTables(NamedTuple):
     line_probability: np.ndarray  # (bins, media, lines): cumulative, per photoelectric absorption
     momentum_transfer_max: float
     coherent_integral: np.ndarray  # (media, nodes): integral of F² over x² up to each node
+    coherent_guide: np.ndarray  # (media, n) int16: last node whose integral is at most i/n of the whole
     incoherent_function: np.ndarray  # (media, nodes): S(x) per electron
 
 

@@ -23,6 +23,7 @@ class Voxels(NamedTuple):
     lower: np.ndarray  # (3,), faces of the block, cm
     upper: np.ndarray  # (3,)
     spacing: np.ndarray  # (3,), cm
+    tick: float  # cm, a power of two: 2⁻⁴⁵ to 2⁻⁴⁴ of the smallest spacing
     shape: np.ndarray  # (3,) int64, voxels of the block, without the layer
     medium: np.ndarray  # (block,) uint8, medium index, plus SEED_FLAG, or LEFT_BLOCK
     density: np.ndarray  # (block,) float32, g/cm³

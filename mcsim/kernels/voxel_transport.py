@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcsim.kernels._jit import allocating_jit, inlined_jit, jit
-from mcsim.kernels.block_flight import fly_in_block
+from mcsim.kernels.block_flight import fly_in_block, next_voxel, ticks
 from mcsim.kernels.interaction import interact
 from mcsim.kernels.replay import replayed_photon, turn
 from mcsim.kernels.rng import STREAM_IMPLANT, optical_path, start_stream
@@ -28,10 +28,12 @@ RELOCATE, INTERACTION, SEED = range(3)  # why stepping stops
 class Tallies(NamedTuple):
     """What a batch scores."""
 
-    # Collision kerma to the voxel's medium and to water in turn, both from the fluence in the medium (TG-186,
-    # doi:10.1118/1.4747264): weight · E · path · µ_en/ρ, keV cm³/g.
-    primary: np.ndarray  # (block · 2,): from photons that have not interacted since they left their seed
-    scattered: np.ndarray  # (block · 2,): from all others
+    # Collision kerma to the voxel's medium, from the fluence in the medium: weight · E · path · µ_en/ρ, keV cm³/g.
+    primary: np.ndarray  # (block,): from photons that have not interacted since they left their seed
+    scattered: np.ndarray  # (block,): from all others
+    # What collision kerma to water, from the same fluence (TG-186, doi:10.1118/1.4747264), has more than that to the
+    # medium, from all photons; exactly 0 in water.
+    water: np.ndarray  # (block,)
     deposited: (
         np.ndarray
     )  # (block,): energy that interactions leave over density, keV cm³/g; empty unless asked for
@@ -71,6 +73,8 @@ def transport_photon(
     upper_x, upper_y, upper_z = voxels.upper[0], voxels.upper[1], voxels.upper[2]
     h_x, h_y, h_z = voxels.spacing[0], voxels.spacing[1], voxels.spacing[2]
     nx, ny, nz = voxels.shape[0], voxels.shape[1], voxels.shape[2]
+    tick = voxels.tick
+    per_cm = 1.0 / tick
     row = nz + 2
     slab = (ny + 2) * row
     path = optical_path(state)
@@ -87,8 +91,9 @@ def transport_photon(
         water = row_of[voxels.media_count, 2] + above * row_of[voxels.media_count, 3]
         for m in range(voxels.media_count):
             coefficients[m, 0] = row_of[m, 0] + above * row_of[m, 1]
-            coefficients[m, 1] = scored * (row_of[m, 2] + above * row_of[m, 3])
-            coefficients[m, 2] = scored * water
+            to_medium = row_of[m, 2] + above * row_of[m, 3]
+            coefficients[m, 1] = scored * to_medium
+            coefficients[m, 2] = scored * (water - to_medium)
         # a component of 0, of either sign, counts as upwards in all of these
         inverse_u = 1.0 / u if abs(u) > 1e-12 else (1e12 if u >= 0.0 else -1e12)
         inverse_v = 1.0 / v if abs(v) > 1e-12 else (1e12 if v >= 0.0 else -1e12)
@@ -112,21 +117,23 @@ def transport_photon(
             ix = min(max(int((x + t * u - lower_x) / h_x), 0), nx - 1)
             iy = min(max(int((y + t * v - lower_y) / h_y), 0), ny - 1)
             iz = min(max(int((z + t * w - lower_z) / h_z), 0), nz - 1)
-            t_x = (lower_x + (ix + (u >= 0.0)) * h_x - x) * inverse_u
-            t_y = (lower_y + (iy + (v >= 0.0)) * h_y - y) * inverse_v
-            t_z = (lower_z + (iz + (w >= 0.0)) * h_z - z) * inverse_w
-            dt_x = h_x * abs(inverse_u)
-            dt_y = h_y * abs(inverse_v)
-            dt_z = h_z * abs(inverse_w)
+            t_x = ticks((lower_x + (ix + (u >= 0.0)) * h_x - x) * inverse_u, per_cm)
+            t_y = ticks((lower_y + (iy + (v >= 0.0)) * h_y - y) * inverse_v, per_cm)
+            t_z = ticks((lower_z + (iz + (w >= 0.0)) * h_z - z) * inverse_w, per_cm)
+            dt_x = ticks(h_x * abs(inverse_u), per_cm)
+            dt_y = ticks(h_y * abs(inverse_v), per_cm)
+            dt_z = ticks(h_z * abs(inverse_w), per_cm)
             step_x = slab if u >= 0.0 else -slab
             step_y = row if v >= 0.0 else -row
             step_z = 1 if w >= 0.0 else -1
             voxel = (ix + 1) * slab + (iy + 1) * row + iz + 1
+            now = ticks(t, per_cm)
             while True:
-                voxel, t, path, t_x, t_y, t_z, medium = fly_in_block(
-                    voxel, t, path, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of, density_of,
-                    coefficients, scored, tally, tallies.region, tallies.spectrum, index,
+                voxel, now, path, t_x, t_y, t_z, medium, step = fly_in_block(
+                    voxel, now, tick, path, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of,
+                    density_of, coefficients, scored, tally, tallies.water, tallies.region, tallies.spectrum, index,
                 )  # fmt: skip
+                t = now * tick + step
                 if medium < SEED_FLAG:
                     event = INTERACTION
                     break
@@ -135,8 +142,8 @@ def transport_photon(
                     break
                 # one step through a voxel that a seed may touch
                 medium -= SEED_FLAG
-                t_next = min(t_x, t_y, t_z)
-                hit, t_stop = next_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_next)
+                now = min(t_x, t_y, t_z)
+                hit, t_stop = next_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, now * tick)
                 step = t_stop - t
                 mu = density_of[voxel] * coefficients[medium, 0]
                 interacts = mu * step >= path
@@ -145,8 +152,8 @@ def transport_photon(
                 counted = step
                 if not seeds.interseed:
                     counted -= hidden_length(seeds, solids, voxel, emitter, x, y, z, u, v, w, t, t + step)
-                tally[2 * voxel] += counted * coefficients[medium, 1]
-                tally[2 * voxel + 1] += counted * coefficients[medium, 2]
+                tally[voxel] += counted * coefficients[medium, 1]
+                tallies.water[voxel] += counted * coefficients[medium, 2]
                 if spectra:
                     tallies.spectrum[tallies.region[voxel], index] += counted * scored
                 if interacts:
@@ -158,19 +165,9 @@ def transport_photon(
                 if hit >= 0:
                     event = SEED
                     break
-                if t_x <= t_y:
-                    if t_x <= t_z:
-                        t_x += dt_x
-                        voxel += step_x
-                    else:
-                        t_z += dt_z
-                        voxel += step_z
-                elif t_y <= t_z:
-                    t_y += dt_y
-                    voxel += step_y
-                else:
-                    t_z += dt_z
-                    voxel += step_z
+                voxel, t_x, t_y, t_z = next_voxel(
+                    voxel, now, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z
+                )
             if event == SEED:
                 px, py, pz = to_seed(
                     seeds,

@@ -74,7 +74,7 @@ class Transport:
         region = np.zeros(0, np.int16) if regions is None else np.pad(regions, 1).ravel().astype(np.int16)
         rows = 1 if regions is None else int(regions.max()) + 1
         tallies = Tallies(
-            np.zeros(2 * block), np.zeros(2 * block), np.zeros(block), region,
+            np.zeros(block), np.zeros(block), np.zeros(block), np.zeros(block), region,
             np.zeros((rows, len(self.tables.total))), np.zeros(5),
         )  # fmt: skip
         follow_photons(

@@ -12,6 +12,7 @@ from scipy.stats import kstest
 from mcsim.cross_sections import element_table
 from mcsim.kernels.interaction import COHERENT, INCOHERENT, PHOTOELECTRIC
 from mcsim.materials import material
+from mcsim.medium_tables import coherent_guide
 
 SIGMAS = 5.7
 # For a Kolmogorov-Smirnov p-value the same family-wise rate: 1e-6 / 100 checks.
@@ -113,7 +114,8 @@ def test_bound_electrons_scatter_with_the_scattering_function(
 def test_scattering_by_points_has_the_rayleigh_distribution(medium_tables, interactions) -> None:
     tables = only(medium_tables("water"), "coherent")
     nodes = tables.momentum_transfer_max * np.linspace(0.0, 1.0, tables.coherent_integral.shape[1]) ** 2
-    tables = tables._replace(coherent_integral=np.tile(nodes**2, (tables.coherent_integral.shape[0], 1)))
+    integral = np.tile(nodes**2, (tables.coherent_integral.shape[0], 1))
+    tables = tables._replace(coherent_integral=integral, coherent_guide=coherent_guide(integral))
     energies, cosines, _ = interactions(27.4723, tables, 1_000_000)
     assert np.all(energies == 27.4723)
     nearest(cosines, cosines.std(), 0.0)

@@ -148,14 +148,14 @@ def implant(medium_tables, seed_model, phase_space):
         placed = placed._replace(weight=np.array(weights, dtype=float))
         block = 12**3
         tallies = Tallies(
-            np.zeros(2 * block), np.zeros(2 * block), np.zeros(0), np.zeros(0, np.int16), np.zeros((1, 1)),
+            np.zeros(block), np.zeros(block), np.zeros(block), np.zeros(0), np.zeros(0, np.int16), np.zeros((1, 1)),
             np.zeros(5),
         )  # fmt: skip
         voxels, placed = phantom.kernel_voxels(placed, tables, 0)
         transport_batch(
             np.arange(2), 0, 4000, 0, 0, 1, emission, voxels, placed, solids, tables, 1.0, tallies
         )
-        to_medium = (tallies.primary + tallies.scattered)[::2].reshape(12, 12, 12)[1:-1, 1:-1, 1:-1]
+        to_medium = (tallies.primary + tallies.scattered).reshape(12, 12, 12)[1:-1, 1:-1, 1:-1]
         return to_medium.ravel(), tallies.balance
 
     return run

@@ -10,7 +10,7 @@ from mcsim.cross_sections import element_table
 from mcsim.kernels.interaction import COHERENT, INCOHERENT, PHOTOELECTRIC
 from mcsim.kernels.tables import ELECTRON_MASS_KEV, HC_KEV_ANGSTROM, MediumTables
 from mcsim.materials import material
-from mcsim.medium_tables import build_medium_tables
+from mcsim.medium_tables import build_medium_tables, coherent_guide
 from mcsim.physics_settings import PhysicsSettings
 from validation.record.check import Check, Citation
 from validation.record.photon_beams import FloatArray, at_energy, interactions, of_one_kind
@@ -151,7 +151,8 @@ def _points(effort: Effort) -> list[Check]:
     """Rayleigh scattering by points: F = 1."""
     tables = of_one_kind(_tables("water"), "coherent")
     nodes = tables.momentum_transfer_max * np.linspace(0.0, 1.0, tables.coherent_integral.shape[1]) ** 2
-    tables = tables._replace(coherent_integral=nodes[None, :] ** 2)
+    integral = nodes[None, :] ** 2
+    tables = tables._replace(coherent_integral=integral, coherent_guide=coherent_guide(integral))
     _, cosines, _ = interactions(tables, ENERGY, effort.pick(500_000, 20_000_000), "points")
     source = "oracle 6: (1 + cos² θ), integrated"
     return [

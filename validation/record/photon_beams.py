@@ -140,8 +140,9 @@ def send(
     voxels, in_block = phantom.kernel_voxels(placed, tables, 0)
     block = len(voxels.medium)
     tallies = Tallies(
-        primary=np.zeros(2 * block),
-        scattered=np.zeros(2 * block),
+        primary=np.zeros(block),
+        scattered=np.zeros(block),
+        water=np.zeros(block),
         deposited=np.zeros(0),
         region=np.zeros(0, np.int16),
         spectrum=np.zeros((1, 1)),
