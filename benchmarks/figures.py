@@ -74,7 +74,7 @@ def _cost(curves: dict[str, Any]) -> Figure:
         axes.semilogx(curves[key][key], curves[key]["us_per_history"], "o-", ms=4, lw=1.2, color=COLOURS[0])
         axes.set_xlabel(name)
         axes.set_ylabel("CPU time per history, µs")
-        axes.set_ylim(bottom=0.0)
+        axes.set_ylim(0.0, 1.15 * max(curves[key]["us_per_history"]))
     for (name, curve), colour in zip(
         ((n, c) for n, c in curves.items() if n.startswith("histories ")), COLOURS, strict=False
     ):
@@ -95,5 +95,5 @@ def _plain_ticks(axes: Axes, x: bool = True) -> None:
     """Write 0.5, 1, 2 … instead of powers of ten."""
     for axis in (axes.xaxis, axes.yaxis) if x else (axes.yaxis,):
         axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-        axis.set_minor_locator(ticker.LogLocator(subs=(2.0, 5.0)))
+        axis.set_minor_locator(ticker.LogLocator(subs=(2.0, 3.0, 5.0)))
         axis.set_minor_formatter(ticker.FormatStrFormatter("%g"))

@@ -28,8 +28,9 @@ def measure_memory(rounds: int) -> Row:
     values, stages = [], ""
     for _ in range(rounds):
         run = subprocess.run(
-            [sys.executable, "-m", "benchmarks.memory"], capture_output=True, text=True, check=True
-        )
+            [sys.executable, "-m", "benchmarks.memory"],
+            cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True,
+        )  # fmt: skip
         stages, _, peak = run.stdout.strip().rpartition("\n")
         values.append(float(peak))
     note = "by stage: " + ", ".join(stages.splitlines())

@@ -32,7 +32,8 @@ def write_page(record: dict[str, Any], folder: Path) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     draw_figures(record, folder / IMAGES)
-    (folder / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / RECORD).write_text(text + "\n", encoding="utf-8")
     (folder / PAGE).write_text(page_text(record), encoding="utf-8")
     return folder / PAGE
 

@@ -64,15 +64,15 @@ class Row:
         return text if self.stretch is None else f"{text} (stretch {self.stretch:g})"
 
     def number(self, value: float) -> str:
-        """A value with its unit, three digits."""
-        return f"{value:.3g} {self.unit}".strip()
+        """A value with its unit, three digits at least."""
+        return f"{_digits(value)} {self.unit}".strip()
 
     @property
     def spread(self) -> str:
         """Least and largest of the rounds."""
         if not self.values:
             return "–"
-        return f"{min(self.values):.3g} … {max(self.values):.3g}"
+        return f"{_digits(min(self.values))} … {_digits(max(self.values))}"
 
     def line(self) -> str:
         """The row for a terminal."""
@@ -88,6 +88,10 @@ class Row:
         if not self.values:
             return None
         return self.median >= aim if self.at_least else self.median < aim
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
 
 
 def row_of(record: dict[str, Any]) -> Row:

@@ -27,6 +27,7 @@ def run_command(start: float) -> dict[str, float]:
 
     marks["imports_s"] = time.monotonic() - _BEGUN
     batches: list[tuple[float, float]] = []
+    cpu: list[float] = []
     initialise, batch = Simulation.__init__, Simulation.batch
 
     def timed_initialise(self: Simulation, *arguments: object, **named: object) -> None:
@@ -39,6 +40,7 @@ def run_command(start: float) -> dict[str, float]:
         begun = time.monotonic()
         scored = batch(self, number)
         batches.append((begun, time.monotonic()))
+        cpu.append(time.process_time())
         return scored
 
     Simulation.__init__ = timed_initialise  # type: ignore[method-assign]
@@ -51,12 +53,13 @@ def run_command(start: float) -> dict[str, float]:
                 raise
     quick = min(end - begun for begun, end in batches)
     marks["first_history_s"] = batches[0][1] - start - quick
-    marks["compile_s"] = _covered([(when, event.is_start) for when, event in recorder.buffer])
+    marks["first_history_cpu_s"] = cpu[0] - quick
+    marks["compile_s"] = covered([(when, event.is_start) for when, event in recorder.buffer])
     return marks
 
 
-def _covered(marks: list[tuple[float, bool]]) -> float:
-    """Time between the first start and the last end of nested or successive compilations, without the gaps."""
+def covered(marks: list[tuple[float, bool]]) -> float:
+    """Time in compilations, those within others counted once, from (moment, whether one starts)."""
     total, depth, begun = 0.0, 0, 0.0
     for when, is_start in sorted(marks, key=lambda mark: mark[0]):
         if is_start:

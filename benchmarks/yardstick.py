@@ -190,6 +190,14 @@ def follow(histories, seed, sources, medium, density, coefficients, lines, cumul
     return steps
 
 
+def source_arrays() -> tuple[FloatArray, NDArray[np.uint8], FloatArray, Media, FloatArray, FloatArray]:
+    """Sources, media, densities, coefficients, line energies and cumulative line intensities for `follow`."""
+    medium = medium_indices().ravel()
+    cumulative = np.cumsum(LINE_PHOTONS) / sum(LINE_PHOTONS)
+    cumulative[-1] = 2.0  # round-off never steps past the last line
+    return SEED_POSITIONS, medium, np.array(DENSITIES)[medium], media(), np.array(LINE_ENERGIES), cumulative
+
+
 @dataclass(frozen=True)
 class YardstickRun:
     """One run: histories per CPU second, ns per voxel step, efficiency 1/(rms %² · CPU s), rms % and CPU s."""
@@ -211,11 +219,7 @@ def run_yardstick(number: int = 0, batches: int = BATCHES) -> YardstickRun:
     batches : int
         Batches, whose spread gives the uncertainty.
     """
-    medium = medium_indices().ravel()
-    density = np.array(DENSITIES)[medium]
-    cumulative = np.cumsum(LINE_PHOTONS) / sum(LINE_PHOTONS)
-    cumulative[-1] = 2.0  # round-off never steps past the last line
-    arrays = (SEED_POSITIONS, medium, density, media(), np.array(LINE_ENERGIES), cumulative)
+    arrays = source_arrays()
     tallies = np.zeros((batches, VOXELS**3))
     follow(1_000, np.uint64(1), *arrays, np.zeros(VOXELS**3))  # compiled, and in the cache of the processor
     steps = 0
