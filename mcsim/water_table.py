@@ -116,6 +116,36 @@ class WaterTable:
         doses_at_points(self.arrays(), points, doses)
         return doses
 
+    def dose_std_dev(self, points: FloatArray) -> FloatArray:
+        """Type A standard uncertainty of `dose`: that of the cell around each point.
+
+        Parameters
+        ----------
+        points : ndarray, shape (n, 3)
+            As for `dose`.
+
+        Returns
+        -------
+        ndarray, shape (n, 2)
+            keV/g per emitted photon. In a sum over voxels take cells at one angle as fully correlated; to add all
+            uncertainties linearly gives an upper limit.
+
+        Raises
+        ------
+        InvalidInput
+            A point lies beyond the outer radius.
+        """
+        points = np.atleast_2d(np.asarray(points, dtype=np.float64))
+        self._check_within(points)
+        r = np.linalg.norm(points, axis=1)
+        p = np.sqrt(np.maximum(1.0 - np.abs(points[:, 2]) / r, 0.0))
+        cell = np.minimum(
+            (p * (1.0 + POLAR_WARP) / (p + POLAR_WARP) * POLAR_CELLS).astype(int), POLAR_CELLS - 1
+        )
+        shell = np.clip(np.searchsorted(shell_radii(), r, side="right") - 1, 0, SHELLS - 1)
+        half = np.where(points[:, 2] < 0.0, len(self.std_dev) - 1, 0)
+        return np.asarray(self.std_dev[half, shell, cell] / r[:, None] ** 2)
+
     def voxel_dose(self, frame: FloatArray, centres: FloatArray, half_edges: FloatArray) -> FloatArray:
         """Mean primary and scattered kerma over voxels.
 
