@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from tg43.array_checks import FloatArray
+from tg43.compiled import compiled
 from tg43.source_data import SourceData
 
 
@@ -42,6 +46,54 @@ def wall_radius(z: FloatArray, source: SourceData) -> FloatArray:
     return np.where(beyond <= 0, radius, np.sqrt(np.maximum(radius**2 - beyond**2, 0.0)))
 
 
+class Capsule(NamedTuple):
+    """Outer shape of a seed for compiled functions, in cm."""
+
+    half_cylinder: float
+    radius: float
+    hemispherical: bool
+
+
+def capsule_of(source: SourceData) -> Capsule:
+    """Return the outer shape of a seed.
+
+    Examples
+    --------
+    >>> from tg43 import load_source
+    >>> capsule_of(load_source("6711")).hemispherical
+    True
+    """
+    return Capsule(half_cylinder(source), source.capsule_radius, source.capsule_ends == "hemispherical")
+
+
+@compiled
+def surface_at(rho: float, z: float, capsule: Capsule) -> tuple[float, float, float, float]:
+    """Return `signed_distance` of one point."""
+    half, radius = capsule.half_cylinder, capsule.radius
+    side = -1.0 if z < 0 else 1.0
+    beyond = abs(z) - half
+    if capsule.hemispherical:
+        outward = max(beyond, 0.0)
+        length = math.hypot(rho, outward)
+        if length == 0.0:
+            return -radius, 1.0, 0.0, 1.0 / radius
+        return length - radius, rho / length, side * outward / length, (2.0 if beyond > 0 else 1.0) / length
+    radial = rho - radius
+    # The rounding of offsets about the rim is left out of the curvature: it is a line, of no volume.
+    if radial > 0 and beyond > 0:
+        length = math.hypot(radial, beyond)
+        return length, radial / length, side * beyond / length, 0.0
+    if radial >= beyond:
+        return radial, 1.0, 0.0, 1.0 / (rho if rho > 0 else radius)
+    return beyond, 0.0, side, 0.0
+
+
+@compiled
+def _fill(rho: FloatArray, z: FloatArray, capsule: Capsule, filled: FloatArray) -> None:
+    for i in range(len(rho)):
+        filled[0, i], filled[1, i], filled[2, i], filled[3, i] = surface_at(rho[i], z[i], capsule)
+
+
 def signed_distance(
     rho: FloatArray, z: FloatArray, source: SourceData
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -66,22 +118,8 @@ def signed_distance(
     >>> distance.round(6), along_rho, curvature
     (array([0.06]), array([1.]), array([10.]))
     """
-    half, radius = half_cylinder(source), source.capsule_radius
-    side = np.where(z < 0, -1.0, 1.0)
-    beyond = np.abs(z) - half
-    if source.capsule_ends == "hemispherical":
-        outward = np.maximum(beyond, 0.0)
-        length = np.hypot(rho, outward)
-        safe = np.where(length > 0, length, radius)
-        along_rho = np.where(length > 0, rho / safe, 1.0)
-        return length - radius, along_rho, side * outward / safe, np.where(beyond > 0, 2.0, 1.0) / safe
-    radial = rho - radius
-    corner = (radial > 0) & (beyond > 0)
-    length = np.where(corner, np.hypot(radial, beyond), 1.0)
-    through_wall = radial >= beyond
-    distance = np.where(corner, length, np.maximum(radial, beyond))
-    along_rho = np.where(corner, radial / length, np.where(through_wall, 1.0, 0.0))
-    along_z = np.where(corner, beyond / length, np.where(through_wall, 0.0, 1.0))
-    # The rounding of offsets about the rim is left out: it is a line, of no volume.
-    curvature = np.where(through_wall & ~corner, 1.0 / np.where(rho > 0, rho, radius), 0.0)
-    return distance, along_rho, side * along_z, curvature
+    rho, z = np.asarray(rho, dtype=np.float64), np.asarray(z, dtype=np.float64)
+    filled = np.empty((4, rho.size))
+    _fill(rho.ravel(), z.ravel(), capsule_of(source), filled)
+    distance, along_rho, along_z, curvature = filled.reshape(4, *rho.shape)
+    return distance, along_rho, along_z, curvature

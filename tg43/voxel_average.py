@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from tg43 import fast_kernel
 from tg43.array_checks import FloatArray, Seeds, checked_seeds, finite_array, one_of
 from tg43.capsule import half_cylinder, signed_distance
+from tg43.cut_voxels import mean_of_cut_voxels
 from tg43.formalism import FORMALISMS
 from tg43.invalid_input import InvalidInput
 from tg43.source_data import SourceData
@@ -28,14 +29,6 @@ from tg43.source_data import SourceData
 NEAR_AXIS_RULES = ((0.25, 8), (0.1, 6), (0.03, 4), (0.0, 2))
 ELSEWHERE_RULES = ((0.25, 8), (0.1, 4), (0.015, 2), (0.0, 1))
 NEAR_AXIS_COSINE = 0.64  # within 50° of the axis
-# Largest side of a sub-cell over the capsule radius in voxels a capsule touches: the mean then deviates by
-# less than 0.1 % (the same test), falling with the side squared.
-SUB_CELL = 1 / 10
-# Sub-cells are merged in blocks of BLOCK³ for seeds farther than NEAR_BLOCKS block sides, where a block is
-# one sample.
-BLOCK = 5
-LEAST_BLOCKS = 2
-NEAR_BLOCKS = 50
 SAMPLES_AT_ONCE = 500_000
 # CT coordinates written in single precision or with few decimals are uniform to about this part of a spacing.
 SPACING_TOLERANCE = 1e-3
@@ -56,13 +49,6 @@ class VoxelDoseRate(NamedTuple):
 
     dose_rate: FloatArray
     tissue_fraction: FloatArray
-
-
-class _Pieces(NamedTuple):
-    """Tissue pieces of voxels: volumes (v, k) in sub-cells and centroids (v, k, 3) in cm."""
-
-    weights: FloatArray
-    middles: FloatArray
 
 
 def voxel_mean_dose_rate(
@@ -136,8 +122,8 @@ def voxel_mean_dose_rate(
     touched = _touched_voxels(voxels, sides, seeds, source)
     clear = np.setdiff1d(np.arange(len(voxels)), touched, assume_unique=True)
     dose_rate[clear] = _mean_of_clear_voxels(voxels[clear], sides, seeds, source, rate_of)
-    dose_rate[touched], tissue_fraction[touched] = _mean_of_touched_voxels(
-        voxels[touched], sides, seeds, source, rate_of
+    dose_rate[touched], tissue_fraction[touched] = mean_of_cut_voxels(
+        voxels[touched], sides, seeds, source, formalism, threads
     )
     shape = (len(grid[0]), len(grid[1]), len(grid[2]))
     return VoxelDoseRate(dose_rate.reshape(shape), tissue_fraction.reshape(shape))
@@ -235,76 +221,6 @@ def _gauss_legendre(sides: FloatArray, numbers: tuple[int, ...]) -> tuple[FloatA
     offsets = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1).reshape(-1, 3)
     product = np.einsum("i,j,k->ijk", *weights).ravel() / 8
     return offsets, product
-
-
-def _mean_of_touched_voxels(
-    voxels: FloatArray, sides: FloatArray, seeds: Seeds, source: SourceData, rate_of: RateOf
-) -> tuple[FloatArray, FloatArray]:
-    """Return mean dose rate over the tissue part, and that part, of voxels that capsules touch."""
-    # A little less than the quotient, so that rounding of the voxel size cannot add a row of sub-cells.
-    numbers = np.ceil(sides / (SUB_CELL * source.capsule_radius) - 1e-6)
-    numbers = BLOCK * np.maximum(np.ceil(numbers / BLOCK), LEAST_BLOCKS).astype(int)
-    cell = sides / numbers
-    along = [(np.arange(n) + 0.5) * side - n * side / 2 for n, side in zip(numbers, cell, strict=True)]
-    offsets = np.stack(np.meshgrid(*along, indexing="ij"), axis=-1).reshape(-1, 3)
-    near = NEAR_BLOCKS * BLOCK * float(cell.max())
-    dose_rate, fraction = np.zeros(len(voxels)), np.zeros(len(voxels))
-    for part in _parts(np.arange(len(voxels)), len(offsets)):
-        cells = _tissue_part_of_cells(voxels[part][:, np.newaxis, :] + offsets, cell, seeds, source)
-        blocks = _merged(cells, numbers)
-        for s in range(len(seeds.positions)):
-            seed = Seeds(*(array[s : s + 1] for array in seeds))
-            close = np.linalg.norm(voxels[part] - seed.positions[0], axis=1) <= near
-            for chosen, pieces in ((close, cells), (~close, blocks)):
-                weights = pieces.weights[chosen]
-                rate = rate_of(pieces.middles[chosen].reshape(-1, 3), seed).reshape(weights.shape)
-                dose_rate[part[chosen]] += (weights * rate).sum(axis=1)
-        volume = cells.weights.sum(axis=1)
-        fraction[part] = volume / len(offsets)
-        dose_rate[part] /= np.where(volume > 0, volume, 1.0)
-    return dose_rate, fraction
-
-
-def _merged(cells: _Pieces, numbers: NDArray[np.int64]) -> _Pieces:
-    """Return blocks of sub-cells: the volume and the centroid of the tissue in each."""
-    nx, ny, nz = (int(n) // BLOCK for n in numbers)
-    shape = (len(cells.weights), nx, BLOCK, ny, BLOCK, nz, BLOCK)
-    weights = cells.weights.reshape(shape).sum(axis=(2, 4, 6))
-    moments = (cells.weights[..., np.newaxis] * cells.middles).reshape(*shape, 3).sum(axis=(2, 4, 6))
-    plain = cells.middles.reshape(*shape, 3).mean(axis=(2, 4, 6))
-    filled = weights[..., np.newaxis] > 0
-    middles = np.where(filled, moments / np.where(filled, weights[..., np.newaxis], 1.0), plain)
-    return _Pieces(weights.reshape(len(weights), -1), middles.reshape(len(weights), -1, 3))
-
-
-def _tissue_part_of_cells(samples: FloatArray, cell: FloatArray, seeds: Seeds, source: SourceData) -> _Pieces:
-    """Return the part of each sub-cell, with middles samples (v, k, 3) cm, that lies outside all capsules.
-
-    Along the surface's normal n a cell is taken as a slab with the cell's variance, ¹⁄₁₂ Σ (cᵢ nᵢ)², about
-    its mean distance from the surface, d + c²/24 ∇²d. Summed over cells, volumes are then right beyond second
-    order in the cell size over the capsule radius, for every direction of the normal.
-    """
-    distance = np.full(samples.shape[:2], np.inf)
-    normal = np.zeros(samples.shape)
-    middles = samples.mean(axis=1)
-    reach = source.capsule_length / 2 + float(np.linalg.norm(np.ptp(samples[0], axis=0) + cell))
-    for position, axis in zip(seeds.positions, seeds.axes, strict=True):
-        near = np.flatnonzero((np.abs(middles - position) <= reach).all(axis=1))
-        rho, z, across = _seed_frame(samples[near], position, axis)
-        found, along_rho, along_z, curvature = signed_distance(rho, z, source)
-        found = found + curvature * np.mean(cell**2) / 24
-        # Of overlapping capsules the nearest surface counts: seen from outside it is the one that is met.
-        closer = found < distance[near]
-        outward = along_rho[..., np.newaxis] * across + along_z[..., np.newaxis] * axis
-        distance[near] = np.where(closer, found, distance[near])
-        normal[near] = np.where(closer[..., np.newaxis], outward, normal[near])
-    thickness = np.linalg.norm(normal * cell, axis=-1)
-    cut = np.abs(distance) < thickness / 2
-    safe = np.where(cut, thickness, 1.0)
-    weights = np.where(cut, 0.5 + np.where(cut, distance, 0.0) / safe, distance > 0)
-    lowest = np.where(cut, -distance, 0.0)
-    shift = np.where(cut, (lowest + thickness / 2) / 2, 0.0)
-    return _Pieces(weights, samples + shift[..., np.newaxis] * normal)
 
 
 def _parts(indices: NDArray[np.intp], samples_each: int) -> Iterator[NDArray[np.intp]]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import tg43
-from tg43 import voxel_average
-from tg43.array_checks import FloatArray
+from tg43 import cut_voxels, voxel_average
+from tg43.array_checks import FloatArray, Seeds
+from tg43.capsule import capsule_of
 from tg43.source_data import SourceData
 
 AXES = {"grid": (0.0, 0.0, 1.0), "oblique": (1.0, 2.0, 3.0), "across": (1.0, 0.0, 0.0)}
@@ -70,6 +71,12 @@ def test_voxel_mean_is_within_a_thousandth_of_brute_force(
         assert mean.tissue_fraction[index] == pytest.approx(fraction, abs=1.5e-3), index
 
 
+def _refine_cut_voxels(monkeypatch: pytest.MonkeyPatch) -> None:
+    finer = {"SUB_CELL": 1 / 20, "LARGEST_RATIO": 0.2, "LARGEST_RATIO_NEAR_AXIS": 0.05, "NEAR_BLOCKS": 250}
+    for name, value in finer.items():
+        monkeypatch.setattr(cut_voxels, name, value)
+
+
 @pytest.mark.parametrize("axis", AXES)
 def test_voxel_mean_does_not_move_on_refinement(
     seed: SourceData, axis: str, monkeypatch: pytest.MonkeyPatch
@@ -79,8 +86,7 @@ def test_voxel_mean_does_not_move_on_refinement(
     direction = _unit(axis)
     arguments = (*grid, [[0, 0, 0], 1.1 * direction], [direction, direction], [1.0, 0.0], seed)
     coarse = tg43.voxel_mean_dose_rate(*arguments)
-    monkeypatch.setattr(voxel_average, "SUB_CELL", 1 / 20)
-    monkeypatch.setattr(voxel_average, "NEAR_BLOCKS", 1000)
+    _refine_cut_voxels(monkeypatch)
     for rules in ("NEAR_AXIS_RULES", "ELSEWHERE_RULES"):
         finer = tuple((limit, min(number + 4, 9)) for limit, number in getattr(voxel_average, rules))
         monkeypatch.setattr(voxel_average, rules, finer)
@@ -160,3 +166,45 @@ def test_voxel_mean_does_not_depend_on_the_number_of_threads(seed: SourceData) -
     three = tg43.voxel_mean_dose_rate(*grid, *seeds, seed, threads=3)
     assert np.array_equal(one.dose_rate, three.dose_rate)
     assert np.array_equal(one.tissue_fraction, three.tissue_fraction)
+
+
+@pytest.mark.parametrize(("name", "side"), [("6711", 0.2), ("STM1251", 0.4), ("TheraSeed 200", 0.4)])
+def test_large_voxels_with_seeds_inside_are_right_for_each_seed(
+    name: str, side: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tg43.load_source(name)
+    grid = [np.arange(-1, 2) * side + 0.03, np.arange(-1, 2) * side - 0.01, np.arange(-1, 2) * side + 0.05]
+    axis = _unit("oblique")
+    # One at rest in the middle, one following it along the axis, one beside it, one beyond where points are merged.
+    positions = np.array([0 * axis, 0.52 * axis, [0.3, 0.1, -0.2], 1.3 * axis])
+    axes = np.array([axis, axis, AXES["across"], axis])
+
+    def means() -> list[FloatArray]:
+        return [
+            tg43.voxel_mean_dose_rate(*grid, positions, axes, strengths, source).dose_rate
+            for strengths in np.eye(4)
+        ]
+
+    cut = tg43.voxel_mean_dose_rate(*grid, positions, axes, np.ones(4), source).tissue_fraction < 1
+    coarse = means()
+    _refine_cut_voxels(monkeypatch)
+    for one, fine in zip(coarse, means(), strict=True):
+        # The stated bound, for each seed by itself
+        assert np.abs(one / fine - 1)[cut].max() < 1e-3
+
+
+def test_work_grows_with_the_capsules_and_not_with_the_voxels(seed: SourceData) -> None:
+    def points(side: float, capsules: int) -> int:
+        line = np.arange(-0.8, 0.8, side) + side / 2
+        voxels = np.stack(np.meshgrid(line, line, line, indexing="ij"), axis=-1).reshape(-1, 3)
+        positions = np.array([[0.1, 0.05, 0.0], [-0.5, 0.1, 0.2]])[:capsules]
+        seeds = Seeds(positions, np.tile([0.0, 0.0, 1.0], (capsules, 1)), np.ones(capsules))
+        sides = np.full(3, side)
+        cells = cut_voxels._sides_of_boxes(sides, cut_voxels.SUB_CELL * seed.capsule_radius)
+        touched = voxel_average._touched_voxels(voxels, sides, seeds, seed)
+        return sum(len(cut_voxels._tissue(v, cells, seeds, capsule_of(seed))[1]) for v in voxels[touched])
+
+    # Boxes of 0.004 cm throughout would be 64 times as many in voxels four times as large; an octree along the
+    # capsule adds few.
+    assert points(0.4, 1) < 3 * points(0.1, 1)
+    assert points(0.4, 2) < 2.5 * points(0.4, 1)
