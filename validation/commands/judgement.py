@@ -24,7 +24,7 @@ def compare(
     """
     from validation.case import Case
     from validation.studies.compare import compare as compare_doses
-    from validation.studies.monte_carlo import monte_carlo_dataset
+    from validation.studies.monte_carlo_dataset import monte_carlo_dataset
     from validation.studies.tg43_dose import read_tg43_dose
 
     patient = Case.read(case)

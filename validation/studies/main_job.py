@@ -15,12 +15,8 @@ from tg43 import SourceData
 from validation.case import Case, built_in
 from validation.case.seed_choice import HALF_LIFE_SPREAD, SeedChoice, choose_seed, known_seed
 from validation.studies.compare import Comparison, compare
-from validation.studies.monte_carlo import (
-    MonteCarloOptions,
-    monte_carlo_dataset,
-    monte_carlo_dose,
-    prepare_simulation,
-)
+from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose, prepare_simulation
+from validation.studies.monte_carlo_dataset import monte_carlo_dataset
 from validation.studies.tg43_dose import (
     find_source,
     read_tg43_dose,
