@@ -88,5 +88,5 @@ class ExactSums:
 
     @property
     def overflowed(self) -> int:
-        """Number of sums that wrapped around: scores are never negative, so a negative sum has."""
-        return int((self.total < 0).sum())
+        """Number of sums beyond half their range: they are looked at long before the other half is used up."""
+        return int((np.abs(self.total) >= 2**62).sum())

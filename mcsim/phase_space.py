@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -299,8 +301,8 @@ def _read(path: Path, digest: str) -> PhaseSpace:
             )
         os.utime(path)
         return PhaseSpace(
-            photons=file["photons"][()],
-            first_photon=file["first_photon"][()],
+            photons=_mapped(path, file["photons"]),
+            first_photon=_mapped(path, file["first_photon"]),
             histories=int(file.attrs["histories"]),
             air_kerma_strength=float(file.attrs["air_kerma_strength"]),
             air_kerma_strength_std_dev=float(file.attrs["air_kerma_strength_std_dev"]),
@@ -308,3 +310,12 @@ def _read(path: Path, digest: str) -> PhaseSpace:
             energy_balance=file["energy_balance"][()],
             digest=digest,
         )
+
+
+def _mapped(path: Path, dataset: h5py.Dataset) -> NDArray[Any]:
+    """A contiguous dataset mapped into memory: what a simulation does not use is never read."""
+    offset = dataset.id.get_offset()
+    if offset is None:
+        return np.asarray(dataset[()])
+    # "c": kernels are compiled for arrays that could be written to; nothing is, and nothing would reach the file
+    return np.asarray(np.memmap(path, dataset.dtype, "c", offset, dataset.shape))

@@ -130,6 +130,9 @@ class Result:
         Dose to medium from the photons of each seed, on request.
     spectra : RegionSpectra, optional
         Energy-fluence spectra, on request.
+    water_superposition : tuple of two ndarrays, shape (nx, ny, nz), optional
+        Dose in Gy from one emitted photon of every seed, each alone in infinite water, and its type A standard
+        uncertainty, on request; NaN where it is not known.
     """
 
     axes: tuple[FloatArray, FloatArray, FloatArray]
@@ -149,6 +152,7 @@ class Result:
     run_facts: dict[str, float] = field(default_factory=dict)
     seed_sums: ExactSums | None = None
     spectra: RegionSpectra | None = None
+    water_superposition: tuple[FloatArray, FloatArray] | None = None
 
     @property
     def batch_count(self) -> int:
@@ -209,6 +213,27 @@ class Result:
         """Type A standard uncertainty of `seed_dose`, Gy."""
         variance = self._seed_sums().variance_of_mean(self.batch_count)
         return np.asarray(np.sqrt(variance) * self._gray_per_history * self.scale.dose_per_history)
+
+    def difference_to_water(self) -> tuple[FloatArray, FloatArray]:
+        """Dose less that of the seeds one by one in infinite water, and the latter, to full decay, Gy.
+
+        Returns
+        -------
+        difference, superposition : ndarray, shape (nx, ny, nz)
+            NaN within half a millimetre of a seed and where the water table does not reach. The difference's type A
+            uncertainty is `dose_std_dev`; that of the superposition is common to many voxels.
+
+        Raises
+        ------
+        InvalidInput
+            The superposition was not kept.
+        """
+        if self.water_superposition is None:
+            raise InvalidInput(
+                "superposition in water was not kept, expected a simulation that keeps it. Simulate with --difference."
+            )
+        superposition = self.water_superposition[0] * self.scale.dose_per_history
+        return self.dose() - superposition, superposition
 
     def _seed_sums(self) -> ExactSums:
         if self.seed_sums is None:

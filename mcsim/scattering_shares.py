@@ -46,7 +46,9 @@ def scattering_shares(tables: MediumTables, media: int, water: int) -> tuple[Flo
     (True, 0.94)
     """
     energy = np.linspace(tables.energy_min, tables.energy_max, NODES)
-    index = np.clip(((energy - tables.energy_min) * tables.bins_per_kev).astype(int), 0, len(tables.total) - 1)
+    index = np.clip(
+        ((energy - tables.energy_min) * tables.bins_per_kev).astype(int), 0, len(tables.total) - 1
+    )
     above = energy - (tables.energy_min + index / tables.bins_per_kev)
     found = []
     for sigma, normal in (
@@ -55,9 +57,7 @@ def scattering_shares(tables: MediumTables, media: int, water: int) -> tuple[Flo
     ):
         strength = (sigma[index, :, 0] + above[:, None] * sigma[index, :, 1]) / normal
         in_water = strength[:, [water]]
-        ratio = np.divide(
-            strength[:, :media], in_water, out=np.ones((NODES, media)), where=in_water > 0.0
-        )
+        ratio = np.divide(strength[:, :media], in_water, out=np.ones((NODES, media)), where=in_water > 0.0)
         found.append(np.ascontiguousarray(ratio))
     return found[0], found[1]
 

@@ -8,53 +8,40 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsim.batch_transport import BatchTransport
 from mcsim.cache import engine_digest
 from mcsim.cross_sections import cross_section_digest
 from mcsim.emission_supply import EmissionSupply
 from mcsim.exact_sums import ExactSums
 from mcsim.invalid_input import InvalidInput
-from mcsim.kernels.collect import collect
-from mcsim.kernels.correlated_transport import Control, correlated_batch
-from mcsim.kernels.voxel_transport import Tallies, transport_batch
+from mcsim.kernels.voxel_transport import Tallies
 from mcsim.materials import material
 from mcsim.medium_tables import build_medium_tables
 from mcsim.phantom import Phantom
-from mcsim.phase_space import PhaseSpace, load_phase_space, make_phase_space
+from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY, PhaseSpace, load_phase_space, make_phase_space
 from mcsim.region_spectra import Regions, RegionSpectra
-from mcsim.result import (
-    ANALOGUE_QUANTITY,
-    BALANCE_TERMS,
-    GROUPED_QUANTITIES,
-    GROUPS,
-    QUANTITY_NAMES,
-    Batch,
-    Result,
-    Scale,
-)
+from mcsim.result import GROUPED_QUANTITIES, GROUPS, Batch, Result, Scale
 from mcsim.seed_model import load_seed_model
 from mcsim.seed_placement import place_seeds
-from mcsim.simulation_settings import UNLIMITED, Progress, Settings, StoppingRule
-from mcsim.water_control import (
-    MOST_COPIES,
-    SURVIVAL,
-    SURVIVAL_DISTANCE,
-    WaterControl,
-    known_dose,
-    water_control,
+from mcsim.simulation_settings import (
+    UNLIMITED,
+    Progress,
+    Settings,
+    StoppingRule,
+    productive_histories_for,
 )
-from mcsim.water_table import WaterTable
+from mcsim.water_superposition import water_superposition
 from mcsim.water_table_file import load_water_table
 
 FloatArray = NDArray[np.float64]
 
 CHECKPOINT_S = 15.0
-# Of a trial run that chooses the control's multiples: photons of all seeds, and a history number no run reaches.
-TRIAL_HISTORIES, FIRST_TRIAL_HISTORY = 40_000, 2**40
+PHOTONS_LOOKED_AT = 100_000  # for the mean energies of a seed
 HOURS_PER_DAY = 24.0
 
 
@@ -114,37 +101,38 @@ class Simulation:
             raise InvalidInput(f"half-life is {half_life_d} d, expected a positive number. Correct it.")
         if threads < 1:
             raise InvalidInput(f"threads is {threads}, expected at least 1. Correct it.")
+        if not settings.productive_histories_per_batch:
+            chosen = productive_histories_for(int(np.prod(phantom.scoring_shape)))
+            settings = replace(settings, productive_histories_per_batch=chosen)
         self.phantom, self.settings, self.threads = phantom, settings, threads
         self._description = dict(description or {})
         model = load_seed_model(seed_model, settings.spectrum or None)
         strengths = np.asarray(air_kerma_strengths, dtype=np.float64)
-        self.quantities = QUANTITY_NAMES + ((ANALOGUE_QUANTITY,) if settings.analogue else ())
         self._placed, self.tissue_fraction = place_seeds(
             phantom, model, positions, axes, strengths, interseed=settings.seeds == "interseed"
         )
-        self._solids = model.kernel_solids(len(phantom.media))
+        solids = model.kernel_solids(len(phantom.media))
         media = [*(material(name) for name in phantom.media), *model.materials, material("water")]
         # Where the phantom has water itself, dose to water is scored with that very medium: equal bit for bit.
         water = phantom.media.index("water") if "water" in phantom.media else len(media) - 1
-        self._tables = build_medium_tables(media, settings.physics)
-        self._voxels, self._seeds = phantom.kernel_voxels(self._placed, self._tables, water)
+        tables = build_medium_tables(media, settings.physics)
+        voxels, seeds = phantom.kernel_voxels(self._placed, tables, water)
         self.phase_space: PhaseSpace = load_phase_space(
             model, settings.phase_space_histories, settings.physics, threads, progress
         )
-        self._tallies: list[Tallies] = []
         self.seed_count = len(strengths)
-        self._count = max(1, round(settings.productive_histories_per_batch / self.seed_count))
-        self._supply = EmissionSupply(
+        count = max(1, round(settings.productive_histories_per_batch / self.seed_count))
+        supply = EmissionSupply(
             self.phase_space,
             lambda seed: make_phase_space(
                 model, settings.phase_space_histories, settings.physics, threads, run_seed=seed
             ),
-            self._count,
+            count,
             self.seed_count,
             settings.run_seed,
         )
         self.scale = Scale(
-            histories_per_batch_and_seed=self._count / self.phase_space.productive_share,
+            histories_per_batch_and_seed=count / self.phase_space.productive_share,
             air_kerma_strength_per_history=self.phase_space.air_kerma_strength,
             air_kerma_strength_per_history_std_dev=self.phase_space.air_kerma_strength_std_dev,
             mean_air_kerma_strength=float(strengths.mean()),
@@ -155,39 +143,16 @@ class Simulation:
         mask = np.zeros(shape, dtype=bool) if group_mask is None else group_mask
         self._regions = Regions.from_masks(regions, shape) if regions else None
         self._group_voxels = np.flatnonzero(mask & (self.tissue_fraction > 0.0)).astype(np.int64)
-        self._control: WaterControl | None = None
-        self._seed_known: list[FloatArray] = []
+        self.transport = BatchTransport(voxels, seeds, solids, tables, supply, count, settings, self._regions)
+        self._superposition: tuple[FloatArray, FloatArray] | None = None
         if settings.variance_reduction == "correlated":
-            self._make_control(load_water_table(model, settings.physics, threads, progress), model.radius, water)
-
-    def _make_control(self, table: WaterTable, seed_radius: float, water: int) -> None:
-        control = water_control(
-            self.phantom, self._voxels, self._seeds, self._tables, water, self.phase_space, table, seed_radius,
-            self._trial, self.threads,
-        )  # fmt: skip
-        self._control = control
-        # keV cm³/g of one batch
-        scale = self._voxel_volume * self.scale.histories_per_batch_and_seed
-        control.known[...] *= scale
-        if self.settings.per_seed:
-            self._seed_known = [
-                scale * known_dose(control.kernel, self._voxels, self._seeds, table, np.array([j]), self.threads)[0]
-                for j in range(self.seed_count)
-            ]
-
-    def _trial(self, kernel: Control) -> tuple[FloatArray, FloatArray]:
-        """Moments Σ D·W and Σ W² of scattered photons from histories that no batch contains."""
-        count = max(1, min(TRIAL_HISTORIES // self.seed_count, self._count))
-        supply = self._supply.of_batch(self._supply.batches_per_phase_space - 1)
-        tallies = self._empty_tallies()
-        correlated_batch(
-            np.arange(self.seed_count), FIRST_TRIAL_HISTORY, count, supply.stored, supply.shift, self.settings.run_seed,
-            supply.emission, self._voxels, self._seeds, self._solids, self._tables, self.settings.physics.cut_off_kev,
-            kernel, tallies,
-        )  # fmt: skip
-        inner = tuple(slice(1, n + 1) for n in self.phantom.scoring_shape)
-        padded = tuple(n + 2 for n in self.phantom.scoring_shape)
-        return tallies.scattered.reshape(padded)[inner], tallies.water.reshape(padded)[inner]
+            table = load_water_table(model, settings.physics, threads, progress)
+            energies = self.phase_space.photons[:PHOTONS_LOOKED_AT, 6].astype(np.float64)
+            per_batch = self.scale.histories_per_batch_and_seed
+            self.transport.tie_to_water(water, energies, table, per_batch, threads)
+            if settings.difference and (control := self.transport.control):
+                dose, std_dev = water_superposition(control.kernel, voxels, seeds, solids, table, threads)
+                self._superposition = (dose * KEV_PER_GRAM_IN_GRAY, std_dev * KEV_PER_GRAM_IN_GRAY)
 
     def settings_record(self) -> dict[str, object]:
         """Settings in words and numbers, as stored with the result."""
@@ -199,21 +164,7 @@ class Simulation:
             "phantom_digest": self.phantom.digest(),
             "media": list(self.phantom.media),
             "spectra_of": list(self._regions.names) if self._regions else [],
-            "techniques": self._techniques(),
-        }
-
-    def _techniques(self) -> dict[str, object]:
-        """What made the result besides plain transport, by name."""
-        if self._control is None:
-            return {}
-        return {
-            "correlated sampling against water": {
-                "water_table_digest": self._control.table_digest,
-                "water_table_histories": self._control.table_histories,
-                "trial_histories": 0 if self._control.all_water else TRIAL_HISTORIES,
-            },
-            "copies of photons scattered where the phantom scatters more than water": MOST_COPIES,
-            "roulette outside the scoring region": {"survival": SURVIVAL, "beyond_cm": SURVIVAL_DISTANCE},
+            "techniques": self.transport.techniques(),
         }
 
     def digest(self) -> str:
@@ -242,14 +193,15 @@ class Simulation:
             scale=self.scale,
             settings=self.settings_record(),
             settings_digest=self.digest(),
-            quantities=self.quantities,
-            sums=ExactSums.zeros((len(self.quantities), *shape)),
+            quantities=self.transport.quantities,
+            sums=ExactSums.zeros((len(self.transport.quantities), *shape)),
             group_voxels=self._group_voxels,
             group_total=np.zeros((GROUPED_QUANTITIES, GROUPS, len(self._group_voxels)), dtype=np.int64),
             balance=np.zeros(5, dtype=np.int64),
             run_facts={"wall_time_s": 0.0, "cpu_time_s": 0.0},
             seed_sums=ExactSums.zeros((self.seed_count, *shape)) if self.settings.per_seed else None,
             spectra=self._empty_spectra(),
+            water_superposition=self._superposition,
         )
 
     @property
@@ -259,7 +211,8 @@ class Simulation:
     def _empty_spectra(self) -> RegionSpectra | None:
         if self._regions is None:
             return None
-        bins = len(self._tables.total)
+        tables = self.transport.tables
+        bins = len(tables.total)
         combinations = self._regions.member.shape[1]
         volume = np.bincount(
             self._regions.combination.ravel(), self.tissue_fraction.ravel(), minlength=combinations
@@ -267,67 +220,13 @@ class Simulation:
         return RegionSpectra(
             names=self._regions.names,
             volume=self._regions.sum(volume) * self._voxel_volume,
-            energy=self._tables.energy_min + np.arange(bins + 1) / self._tables.bins_per_kev,
+            energy=tables.energy_min + np.arange(bins + 1) / tables.bins_per_kev,
             sums=ExactSums.zeros((len(self._regions.names), bins)),
         )
 
     def batch(self, number: int) -> Batch:
         """What one batch scores."""
-        if not self.settings.per_seed:
-            return self._batch_of(number, np.arange(self.seed_count))
-        parts = [self._batch_of(number, np.array([j])) for j in range(self.seed_count)]
-        dose = np.sum([part.dose for part in parts], axis=0)
-        seed_dose = np.array([part.dose[0] for part in parts])
-        if self._control:
-            dose += self._control.known
-            seed_dose += self._seed_known
-        return Batch(
-            dose=dose,
-            balance=np.sum([part.balance for part in parts], axis=0),
-            seed_dose=seed_dose,
-            spectrum=np.sum([s for part in parts if (s := part.spectrum) is not None], axis=0)
-            if self._regions
-            else None,
-        )
-
-    def _batch_of(self, number: int, emitters: NDArray[np.int64]) -> Batch:
-        """Histories of one batch from some of the seeds, all seeds in place."""
-        supply = self._supply.of_batch(number)
-        tallies = self._tallies.pop() if self._tallies else self._empty_tallies()
-        common = (
-            emitters, number * self._count, self._count, supply.stored, supply.shift, self.settings.run_seed,
-            supply.emission, self._voxels, self._seeds, self._solids, self._tables, self.settings.physics.cut_off_kev,
-        )  # fmt: skip
-        if self._control:
-            correlated_batch(*common, self._control.kernel, tallies)
-        else:
-            transport_batch(*common, tallies)
-        balance = tallies.balance.copy()
-        spectrum = self._regions.sum(tallies.spectrum) if self._regions else None
-        dose = np.empty((len(self.quantities), *self.phantom.scoring_shape))
-        collect(tallies, dose)
-        self._tallies.append(tallies)
-        if self._control and len(emitters) == self.seed_count:
-            dose += self._control.known
-        return Batch(dose, balance, spectrum=spectrum)
-
-    def _empty_tallies(self) -> Tallies:
-        """Tallies of one batch; threads hand theirs on, for fresh memory costs more than zeroing."""
-        padded = tuple(n + 2 for n in self.phantom.scoring_shape)
-        block = int(np.prod(padded))
-        region, spectrum = np.zeros(0, np.int16), np.zeros((1, 1))
-        if self._regions:
-            region = np.pad(self._regions.combination, 1).ravel()
-            spectrum = np.zeros((self._regions.member.shape[1], len(self._tables.total)))
-        return Tallies(
-            primary=np.zeros(block),
-            scattered=np.zeros(block),
-            water=np.zeros(block),
-            deposited=np.zeros(block if self.settings.analogue else 0),
-            region=region,
-            spectrum=spectrum,
-            balance=np.zeros(len(BALANCE_TERMS)),
-        )
+        return self.transport.collected(self.transport.scored(number))
 
     def run(
         self,
@@ -386,14 +285,17 @@ class Simulation:
                 "cpu_time_s": earlier.get("cpu_time_s", 0.0) + time.process_time() - cpu,
             }
 
-        if self._finished(rule, result, 0.0):
+        uncertainty = self._uncertainty(rule, result, float("inf"))
+        if self._finished(rule, result, 0.0, uncertainty):
             return result
         for number, batch in self._batches_in_order(first + batches_before, rule.batches[1]):
             result.add(number, batch)
             elapsed = time.monotonic() - start
-            done = self._finished(rule, result, elapsed)
+            uncertainty = self._uncertainty(rule, result, uncertainty, on_progress is not None)
+            done = self._finished(rule, result, elapsed, uncertainty)
             if on_progress:
-                on_progress(self._progress(rule, result, elapsed, result.batch_count - batches_before))
+                here = result.batch_count - batches_before
+                on_progress(self._progress(rule, result, elapsed, here, uncertainty))
             if done:
                 break
             if on_checkpoint and time.monotonic() - saved > checkpoint_s:
@@ -406,33 +308,38 @@ class Simulation:
     def _batches_in_order(self, first: int, stop: int) -> Iterator[tuple[int, Batch]]:
         """Batches computed by the threads, handed out in order: the stopping rule sees the same sequence always."""
         with ThreadPoolExecutor(self.threads) as pool:
-            waiting: deque[tuple[int, Future[Batch]]] = deque()
+            waiting: deque[tuple[int, Future[list[Tallies]]]] = deque()
             following = first
             try:
                 while following < stop or waiting:
                     while following < stop and len(waiting) < self.threads + 1:
-                        waiting.append((following, pool.submit(self.batch, following)))
+                        waiting.append((following, pool.submit(self.transport.scored, following)))
                         following += 1
                     number, future = waiting.popleft()
-                    yield number, future.result()
+                    # Arrays are made of the tallies here, one batch at a time: they are large.
+                    yield number, self.transport.collected(future.result())
             finally:
                 for _, future in waiting:
                     future.cancel()
 
-    def _finished(self, rule: StoppingRule, result: Result, elapsed: float) -> bool:
+    def _uncertainty(self, rule: StoppingRule, result: Result, earlier: float, shown: bool = False) -> float:
+        """Mean uncertainty in the target, or the earlier one while it is not time to look at it again."""
+        first_ones = shown and result.batch_count < GROUPS
+        if first_ones or ((rule.uncertainty or shown) and is_looked_at(result.batch_count)):
+            return result.mean_relative_uncertainty(self.target_weight)
+        return earlier
+
+    def _finished(self, rule: StoppingRule, result: Result, elapsed: float, uncertainty: float) -> bool:
         if result.batch_count >= rule.batches[1] - rule.batches[0] or elapsed > rule.time_s:
             return True
         if rule.histories and result.histories >= rule.histories:
             return True
         # With fewer batches than groups the uncertainty itself would be too uncertain to stop on.
-        return bool(
-            rule.uncertainty
-            and result.batch_count >= GROUPS
-            and result.mean_relative_uncertainty(self.target_weight) <= rule.uncertainty
-        )
+        return bool(rule.uncertainty and is_looked_at(result.batch_count) and uncertainty <= rule.uncertainty)
 
-    def _progress(self, rule: StoppingRule, result: Result, elapsed: float, batches: int) -> Progress:
-        uncertainty = result.mean_relative_uncertainty(self.target_weight)
+    def _progress(
+        self, rule: StoppingRule, result: Result, elapsed: float, batches: int, uncertainty: float
+    ) -> Progress:
         done = result.batch_count
         needed = [float("inf") if rule.batches[1] == UNLIMITED else float(rule.batches[1] - rule.batches[0])]
         if rule.histories:
@@ -441,3 +348,16 @@ class Simulation:
             needed.append(max(GROUPS, done * (uncertainty / rule.uncertainty) ** 2))
         remaining = min((min(needed) - done) * elapsed / batches, rule.time_s - elapsed)
         return Progress(done, result.histories, uncertainty, elapsed, max(0.0, remaining))
+
+
+def is_looked_at(batches: int) -> bool:
+    """Whether the stopping rule looks at the uncertainty after so many batches: after every 2.5 to 5 % more of them.
+
+    Over many voxels a look takes as long as a batch.
+
+    Examples
+    --------
+    >>> [n for n in range(100) if is_looked_at(n)][:3], [n for n in range(78, 100) if is_looked_at(n)]
+    ([20, 21, 22], [78, 80, 84, 88, 92, 96])
+    """
+    return batches >= GROUPS and batches % 2 ** int(np.log2(batches / GROUPS)) == 0

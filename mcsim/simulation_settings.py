@@ -9,7 +9,9 @@ from mcsim.phase_space import DEFAULT_HISTORIES
 from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 
 # Work per batch: long enough to hide the cost of starting it, short enough for a prompt stop.
-PRODUCTIVE_HISTORIES_PER_BATCH = 60_000
+# Sums over batches are updated voxel by voxel: a batch has enough photons that this takes less time than they do, and
+# few enough that the twenty batches of the smallest simulation are not more than it needs.
+VOXELS_PER_HISTORY, FEWEST_PER_BATCH, MOST_PER_BATCH = 10, 5_000, 60_000
 VARIANCE_REDUCTIONS = ("correlated", "none")
 UNLIMITED = 1_000_000  # batches that no simulation reaches
 
@@ -26,7 +28,7 @@ class Settings:
         Random seed.
     productive_histories_per_batch : int
         Histories with a photon that leaves its seed, all seeds together, in one batch (rounded to a whole number
-        per seed).
+        per seed); 0 for a number that suits the voxels, see `productive_histories_for`.
     phase_space_histories : int
         Histories of the seed's phase space.
     physics : PhysicsSettings
@@ -41,22 +43,30 @@ class Settings:
         ``correlated``: photons are sampled in water around their seed and carry the patient's dose and the dose in
         water; the latter's known mean takes the common noise away, without bias. ``none``: plain analogue transport,
         for reference.
+    difference : bool
+        Keep the superposition of the seeds in infinite water beside the dose, to subtract it.
     """
 
     seeds: str = "interseed"
     run_seed: int = 1
-    productive_histories_per_batch: int = PRODUCTIVE_HISTORIES_PER_BATCH
+    productive_histories_per_batch: int = 0
     phase_space_histories: int = DEFAULT_HISTORIES
     physics: PhysicsSettings = DEFAULT_PHYSICS
     spectrum: str = ""
     analogue: bool = False
     per_seed: bool = False
     variance_reduction: str = "correlated"
+    difference: bool = False
 
     def __post_init__(self) -> None:
         if self.variance_reduction not in VARIANCE_REDUCTIONS:
             raise InvalidInput(
                 f"variance_reduction is {self.variance_reduction!r}, expected 'correlated' or 'none'. Use one of them."
+            )
+        if self.difference and self.variance_reduction != "correlated":
+            raise InvalidInput(
+                f"variance_reduction is {self.variance_reduction!r}, expected 'correlated' with the difference to "
+                f"water (it is what ties the two doses). Leave --variance-reduction out."
             )
         if self.analogue and self.variance_reduction != "none":
             raise InvalidInput(
@@ -69,10 +79,10 @@ class Settings:
             )
         if not 0 <= self.run_seed < 2**63:
             raise InvalidInput(f"run_seed is {self.run_seed}, expected 0 to 2^63 − 1. Choose another number.")
-        if self.productive_histories_per_batch < 1:
+        if self.productive_histories_per_batch < 0:
             raise InvalidInput(
-                f"productive_histories_per_batch is {self.productive_histories_per_batch}, expected at least 1."
-                f" Choose a positive number."
+                f"productive_histories_per_batch is {self.productive_histories_per_batch}, expected at least 1, or 0 "
+                f"for a number that suits the voxels. Correct it."
             )
 
 
@@ -122,3 +132,23 @@ class Progress:
     uncertainty: float
     elapsed_s: float
     remaining_s: float
+
+
+def productive_histories_for(voxels: int) -> int:
+    """Productive histories in a batch for a number of scoring voxels.
+
+    Parameters
+    ----------
+    voxels : int
+        Scoring voxels.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> productive_histories_for(1000), productive_histories_for(216_000)
+    (5000, 21600)
+    """
+    return min(max(voxels // VOXELS_PER_HISTORY, FEWEST_PER_BATCH), MOST_PER_BATCH)

@@ -13,9 +13,10 @@ c varies from seed to seed and cell to cell and is 0 where W̄ is not known well
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,10 @@ from numpy.typing import NDArray
 from mcsim.kernels.control_cells import add_known_dose, attenuation_ratios
 from mcsim.kernels.correlated_transport import Control
 from mcsim.kernels.seeds_in_voxels import PlacedSeeds
+from mcsim.kernels.solids import Solids
 from mcsim.kernels.tables import MediumTables
-from mcsim.kernels.voxel_grid import Voxels
+from mcsim.kernels.voxel_grid import SEED_FLAG, Voxels
 from mcsim.materials import material
-from mcsim.phantom import Phantom
-from mcsim.phase_space import PhaseSpace
 from mcsim.scattering_shares import scattering_shares
 from mcsim.water_table import WaterTable
 
@@ -38,12 +38,12 @@ MOST_RAYS = 400_000  # seeds times cells: some 50 ms
 TRIAL_CELLS = 2  # cells along an edge over which the trial's moments are pooled
 # Beyond this distance from the nearest seed the dose is some hundredths of the prescribed one: not worth the set-up.
 REACH = 3.5  # cm
-# The table holds from here outwards of the seed's surface.
-CLEARANCE = 0.15  # cm
+# The table holds from here outwards of a seed's surface, to 0.1 %; closer by, where the dose is high and its noise low,
+# nothing is controlled.
+CLEARANCE = 0.05  # cm
 # Photons that interact outside the block hardly return from further away than this; two of three are ended there.
 SURVIVAL, SURVIVAL_DISTANCE = 1.0 / 3.0, 4.0
 MOST_COPIES = 8
-PHOTONS_LOOKED_AT = 100_000
 SLAB = 4  # voxels along x that a thread takes at once
 
 
@@ -74,14 +74,13 @@ class WaterControl:
 
 
 def water_control(
-    phantom: Phantom,
     voxels: Voxels,
     seeds: PlacedSeeds,
+    solids: Solids,
     tables: MediumTables,
     water: int,
-    phase_space: PhaseSpace,
+    energies: FloatArray,
     table: WaterTable,
-    seed_radius: float,
     trial: Callable[[Control], tuple[FloatArray, FloatArray]],
     threads: int = 1,
 ) -> WaterControl:
@@ -89,18 +88,14 @@ def water_control(
 
     Parameters
     ----------
-    phantom : Phantom
-        Voxels.
-    voxels, seeds, tables : Voxels, PlacedSeeds, MediumTables
+    voxels, seeds, solids, tables : Voxels, PlacedSeeds, Solids, MediumTables
         Arrays of the kernels.
     water : int
         Index of liquid water in `tables`.
-    phase_space : PhaseSpace
-        Photons of the seed, for their energies.
+    energies : ndarray, shape (n,)
+        Energies of photons that leave the seed, keV.
     table : WaterTable
         The known dose around one seed.
-    seed_radius : float
-        Largest radius of the seed, cm.
     trial : callable
         Runs histories with a control whose `trial` is on and returns the moments of scattered dose,
         Σ D·W and Σ W², both of shape (nx, ny, nz).
@@ -112,21 +107,24 @@ def water_control(
     WaterControl
     """
     density = material("water").density
-    shape, media = phantom.scoring_shape, len(phantom.media)
-    width = cell_width(voxels.spacing, np.array(shape), len(seeds.position))
+    shape, media = tuple(int(n) for n in voxels.shape), voxels.media_count
+    width = cell_width(voxels.spacing, voxels.shape, len(seeds.position))
     cells = -(-np.array(shape) // width)
     inside = [np.arange(n) // w for n, w in zip(shape, width, strict=True)]
     cell = (inside[0][:, None, None] * cells[1] + inside[1][None, :, None]) * cells[2] + inside[2]
-    energy, share = _line_groups(phase_space, tables, water)
+    energy, share = _line_groups(energies, tables, water)
     kerma_ratio = _kerma_ratios(tables, media, water, float(energy @ share))
     count = int(np.prod(cells))
     distance = _distances(voxels, seeds, table.half_length, cells, width)
     half = 0.5 * np.linalg.norm(width * voxels.spacing)
     # every seed's dose must be known where any is controlled: photons of all of them score there
-    controlled = (distance.min(axis=0) < REACH) & (distance.max(axis=0) + half + table.half_length < table.outer_radius)
+    controlled = (distance.min(axis=0) < REACH) & (
+        distance.max(axis=0) + half + table.half_length < table.outer_radius
+    )
+    known_here = controlled[cell] & ~close_to_seeds(voxels, seeds, solids)
     inc, coh = scattering_shares(tables, media, water)
     kernel = Control(
-        cell=np.pad(np.where(controlled[cell], cell, count), 1).astype(np.int32).ravel(),
+        cell=np.pad(np.where(known_here, cell, count), 1).astype(np.int32).ravel(),
         primary=np.zeros((len(seeds.position), count + 1), np.float32),
         scattered=np.zeros(media * (count + 1), np.float32),
         stride=count + 1,
@@ -140,16 +138,15 @@ def water_control(
         most_copies=MOST_COPIES,
         trial=False,
     )
-    near = distance < CLEARANCE + seed_radius + half
-    all_water = _is_water(phantom, water, tables, density)
+    medium = _block(voxels.medium, shape) & ~np.uint8(SEED_FLAG)
+    all_water = _is_water(medium, _block(voxels.density, shape), water, tables, density)
     if all_water:
-        kernel.primary[:, :-1] = ~near
+        kernel.primary[:, :-1] = 1.0
         kernel.scattered[:] = 1.0
     else:
         _trace(kernel, voxels, seeds, tables, energy, share, cells, width, controlled, threads)
-        kernel.primary[:, :-1][near] = 0.0
         moments = trial(kernel._replace(trial=True))
-        kernel.scattered[:] = _best_multiples(moments, phantom, width, cells).ravel()
+        kernel.scattered[:] = _best_multiples(moments, medium, media, width, cells).ravel()
     kernel.scattered[count :: count + 1] = 0.0
     every = np.arange(len(seeds.position))
     known = known_dose(kernel, voxels, seeds, table, every, threads)
@@ -209,24 +206,56 @@ def _distances(
     voxels: Voxels, seeds: PlacedSeeds, half_length: float, cells: NDArray[np.int64], width: NDArray[np.int64]
 ) -> FloatArray:
     """Distance of every cell's middle from every seed's axis between its ends, cm, shape (seeds, cells)."""
-    middle = [
-        voxels.lower[k] + (np.arange(cells[k]) + 0.5) * width[k] * voxels.spacing[k] for k in range(3)
-    ]
+    middle = [voxels.lower[k] + (np.arange(cells[k]) + 0.5) * width[k] * voxels.spacing[k] for k in range(3)]
     distance = np.empty((len(seeds.position), int(np.prod(cells))))
     for j, (position, frame) in enumerate(zip(seeds.position, seeds.frame, strict=True)):
-        x, y, z = (m - p for m, p in zip(middle, position, strict=True))
-        grid = (x[:, None, None], y[None, :, None], z)
-        along = sum(frame[2, k] * grid[k] for k in range(3))
-        squared = grid[0] ** 2 + grid[1] ** 2 + grid[2] ** 2 - along**2
-        beyond = np.maximum(np.abs(along) - half_length, 0.0)
-        distance[j] = np.sqrt(np.maximum(squared, 0.0) + beyond**2).ravel()
+        axes = [m - p for m, p in zip(middle, position, strict=True)]
+        distance[j] = _distance_from_axis(axes, frame[2], half_length).ravel()
     return distance
 
 
-def _line_groups(phase_space: PhaseSpace, tables: MediumTables, water: int) -> tuple[FloatArray, FloatArray]:
+def close_to_seeds(voxels: Voxels, seeds: PlacedSeeds, solids: Solids) -> NDArray[np.bool_]:
+    """Voxels that may come closer than the clearance to a seed's surface.
+
+    Parameters
+    ----------
+    voxels, seeds, solids : Voxels, PlacedSeeds, Solids
+        Arrays of the kernels.
+
+    Returns
+    -------
+    ndarray of bool, shape (nx, ny, nz)
+    """
+    shape, spacing, half_length = voxels.shape, voxels.spacing, solids.half_length
+    close = np.zeros(shape, dtype=bool)
+    reach = CLEARANCE + solids.outer_radius + 0.5 * float(np.linalg.norm(spacing))
+    for position, frame in zip(seeds.position, seeds.frame, strict=True):
+        low = np.maximum(np.floor((position - half_length - reach - voxels.lower) / spacing), 0).astype(int)
+        high = np.minimum(np.ceil((position + half_length + reach - voxels.lower) / spacing), shape).astype(
+            int
+        )
+        window = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        axes = [
+            voxels.lower[k] + (np.arange(low[k], high[k]) + 0.5) * spacing[k] - position[k] for k in range(3)
+        ]
+        close[window] |= _distance_from_axis(axes, frame[2], half_length) < reach
+    return close
+
+
+def _distance_from_axis(axes: Sequence[FloatArray], direction: FloatArray, half_length: float) -> FloatArray:
+    """Distance of the points of a grid from a seed's axis between its ends, cm; `axes` from the seed's centre."""
+    x, y, z = axes[0][:, None, None], axes[1][None, :, None], axes[2]
+    along = direction[0] * x + direction[1] * y + direction[2] * z
+    squared = np.maximum(x**2 + y**2 + z**2 - along**2, 0.0)
+    return np.asarray(np.sqrt(squared + np.maximum(np.abs(along) - half_length, 0.0) ** 2))
+
+
+def _line_groups(energies: FloatArray, tables: MediumTables, water: int) -> tuple[FloatArray, FloatArray]:
     """Mean energy and share of the kerma of the softer and the harder photons of a seed, shape (2,) each."""
-    energy = phase_space.photons[:PHOTONS_LOOKED_AT, 6].astype(np.float64)
-    index = np.clip(((energy - tables.energy_min) * tables.bins_per_kev).astype(int), 0, len(tables.total) - 1)
+    energy = np.asarray(energies, dtype=np.float64)
+    index = np.clip(
+        ((energy - tables.energy_min) * tables.bins_per_kev).astype(int), 0, len(tables.total) - 1
+    )
     kerma = energy * tables.energy_absorption[index, water, 0]
     middle = float(np.average(energy, weights=kerma))
     groups = [energy <= middle, energy > middle]
@@ -240,11 +269,22 @@ def _kerma_ratios(tables: MediumTables, media: int, water: int, energy: float) -
     return np.ascontiguousarray(absorption[:media] / absorption[water])
 
 
-def _is_water(phantom: Phantom, water: int, tables: MediumTables, density: float) -> bool:
+def _block(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The scoring voxels of a padded flat array."""
+    inner = tuple(slice(1, n + 1) for n in shape)
+    return values.reshape([n + 2 for n in shape])[inner]
+
+
+def _is_water(
+    medium: NDArray[np.uint8],
+    densities: NDArray[np.float32],
+    water: int,
+    tables: MediumTables,
+    density: float,
+) -> bool:
     """Whether the scoring region is all liquid water of the table's density."""
-    found = np.unique(phantom.medium[phantom.scoring])
-    alike = [np.array_equal(tables.total[:, m], tables.total[:, water]) for m in found]
-    return all(alike) and bool(np.all(phantom.density[phantom.scoring] == np.float32(density)))
+    alike = [np.array_equal(tables.total[:, m], tables.total[:, water]) for m in np.unique(medium)]
+    return all(alike) and bool(np.all(densities == np.float32(density)))
 
 
 def _trace(
@@ -277,13 +317,13 @@ def _trace(
 
 def _best_multiples(
     moments: tuple[FloatArray, FloatArray],
-    phantom: Phantom,
+    medium: NDArray[np.uint8],
+    media: int,
     width: NDArray[np.int64],
     cells: NDArray[np.int64],
 ) -> NDArray[np.float32]:
     """Multiple for every medium and cell, shape (media, cells + 1), from pooled moments; 0 where nothing passed."""
-    medium = phantom.medium[phantom.scoring]
-    found = np.zeros((len(phantom.media), int(np.prod(cells)) + 1), np.float32)
+    found = np.zeros((media, int(np.prod(cells)) + 1), np.float32)
     for m in np.unique(medium):
         product, square = (_pooled(np.where(medium == m, x, 0.0), width * TRIAL_CELLS) for x in moments)
         ratio = np.divide(product, square, out=np.zeros_like(product), where=square > 0.0)
@@ -297,4 +337,3 @@ def _pooled(values: FloatArray, width: NDArray[np.int64]) -> FloatArray:
     for axis in range(3):
         values = np.add.reduceat(values, np.arange(0, values.shape[axis], width[axis]), axis=axis)
     return values
-

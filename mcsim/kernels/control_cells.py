@@ -76,7 +76,9 @@ def attenuation_ratios(voxels, position, cells, width, mass_attenuation, mu_wate
                 t_z += h_z * inverse_w
                 voxel += step_z
         here = share[0] * math.exp(-first) + share[lines - 1] * math.exp(-second)
-        in_water = share[0] * math.exp(-mu_water[0] * r) + share[lines - 1] * math.exp(-mu_water[lines - 1] * r)
+        in_water = share[0] * math.exp(-mu_water[0] * r) + share[lines - 1] * math.exp(
+            -mu_water[lines - 1] * r
+        )
         ratio[k] = here / in_water
 
 

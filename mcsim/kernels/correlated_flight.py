@@ -19,10 +19,10 @@ def fly_correlated(
     """Step from `voxel` at `now` to `stop` or to a voxel of another kind.
 
     Ray parameters are in ticks of `tick` cm. `coefficients` (media, 5) holds the mass attenuation, cm²/g; what a
-    centimetre scores to the medium and, less that, to water; and the same two for the control: the score in water times
-    the medium's ratio of µ_en/ρ. The multiple in a voxel is `multiple[cell_of[voxel] + medium · stride]`. A `trial`
-    scores the moments D·W into `tally` and W² into `water` instead. Returns the voxel, `now`, the second weight, the next
-    faces, and the medium.
+    centimetre scores to the medium and, less that, to water; and the same two for the control: the score in water
+    times the medium's ratio of µ_en/ρ. The multiple in a voxel is `multiple[cell_of[voxel] + medium · stride]`. A
+    `trial` scores the moments D·W into `tally` and W² into `water` instead. Returns the voxel, `now`, the second weight,
+    the next faces, and the medium.
     """
     spectra = region.shape[0] > 0
     while True:
@@ -57,6 +57,4 @@ def fly_correlated(
         now = following
         if last:
             return voxel, now, phantom_weight, t_x, t_y, t_z, medium
-        voxel, t_x, t_y, t_z = next_voxel(
-            voxel, now, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z
-        )
+        voxel, t_x, t_y, t_z = next_voxel(voxel, now, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z)

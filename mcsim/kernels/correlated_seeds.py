@@ -26,7 +26,7 @@ def other_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit
     t_left = t
     for entry in range(seeds.first[slot], seeds.first[slot + 1]):
         j = seeds.touching[entry]
-        if j == emitter or j == skip:
+        if j in (emitter, skip):
             continue
         px, py, pz = to_seed(
             seeds, j, x - seeds.position[j, 0], y - seeds.position[j, 1], z - seeds.position[j, 2]
@@ -59,8 +59,8 @@ def put(waiting, count, x, y, z, u, v, w, energy, weight, phantom_weight, water_
 
 @jit
 def meet_seed(
-    x, y, z, u, v, w, t, t_out, energy, index, above, j, weight, phantom_weight, mu_water, seeds, solids, tables, cut_off,
-    intervals, deposited, waiting, waiting_count, state,
+    x, y, z, u, v, w, t, t_out, energy, index, above, j, weight, phantom_weight, mu_water, seeds, solids, tables,
+    cut_off, intervals, deposited, waiting, waiting_count, state,
 ):  # fmt: skip
     """Weight of passing seed `j` between `t` and `t_out` untouched, and the number of photons waiting.
 
@@ -72,7 +72,21 @@ def meet_seed(
     du, dv, dw = to_seed(seeds, j, u, v, w)
     depth = optical_depth(solids, tables, index, above, px, py, pz, du, dv, dw, t, t_out, intervals)
     status, px, py, pz, du, dv, dw, _, spawned, _ = pass_through_seed(
-        px, py, pz, du, dv, dw, t, energy, optical_path(state), solids, tables, cut_off, intervals, deposited, state
+        px,
+        py,
+        pz,
+        du,
+        dv,
+        dw,
+        t,
+        energy,
+        optical_path(state),
+        solids,
+        tables,
+        cut_off,
+        intervals,
+        deposited,
+        state,
     )
     if status == LEFT_SCATTERED:
         px, py, pz = from_seed(seeds, j, px, py, pz)
@@ -80,5 +94,7 @@ def meet_seed(
         px += seeds.position[j, 0]
         py += seeds.position[j, 1]
         pz += seeds.position[j, 2]
-        waiting_count = put(waiting, waiting_count, px, py, pz, du, dv, dw, spawned, weight, phantom_weight, 0.0, j)
+        waiting_count = put(
+            waiting, waiting_count, px, py, pz, du, dv, dw, spawned, weight, phantom_weight, 0.0, j
+        )
     return phantom_weight * math.exp(mu_water * (t_out - t) - depth), waiting_count

@@ -45,7 +45,9 @@ class Control(NamedTuple):
     primary: np.ndarray  # (seeds, cells) float32: multiple of the primary dose in water, for equal media
     scattered: np.ndarray  # (media · cells,) float32: the same for scattered photons of all seeds, by medium
     stride: int  # cells
-    kerma_ratio: np.ndarray  # (media,): µ_en/ρ to that of water, by which the multiple of dose to medium differs
+    kerma_ratio: (
+        np.ndarray
+    )  # (media,): µ_en/ρ to that of water, by which the multiple of dose to medium differs
     water: int  # index of liquid water in the medium tables
     density: float  # of that water, g/cm³
     incoherent_share: np.ndarray  # (nodes, media), see ``second_weight``
@@ -70,8 +72,8 @@ def fluorescence(index, medium, tables, state):
 
 @inlined_jit
 def follow(
-    x, y, z, u, v, w, energy, emitter, weight, phantom_weight, water_weight, primary, skip, voxels, seeds, solids, tables,
-    cut_off, control, scratch, waiting, waiting_count, tallies, state,
+    x, y, z, u, v, w, energy, emitter, weight, phantom_weight, water_weight, primary, skip, voxels, seeds, solids,
+    tables, cut_off, control, scratch, waiting, waiting_count, tallies, state,
 ):  # fmt: skip
     """Follow one photon; returns the number of photons waiting.
 
@@ -138,7 +140,18 @@ def follow(
         while t < t_stop:
             if not inside:
                 t_in, t_out = box_span(
-                    lower_x, lower_y, lower_z, upper_x, upper_y, upper_z, x, y, z, inverse_u, inverse_v, inverse_w
+                    lower_x,
+                    lower_y,
+                    lower_z,
+                    upper_x,
+                    upper_y,
+                    upper_z,
+                    x,
+                    y,
+                    z,
+                    inverse_u,
+                    inverse_v,
+                    inverse_w,
                 )
                 t_end = t_stop
                 if t < t_in < t_out and t_in < t_stop:
@@ -192,7 +205,9 @@ def follow(
                             phantom_weight *= math.exp(-excess * (t_end - t))
                         t = t_end
                         continue
-                    j, t_end, t_blind = other_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_next)
+                    j, t_end, t_blind = other_seed(
+                        seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_next
+                    )
                     mean, passed = mean_attenuated(excess * (t_end - t))
                     here = phantom_weight * mean * (t_end - t)
                     if not control.trial:
@@ -223,7 +238,21 @@ def follow(
             deposited[0] = 0.0
             deposited[1] = 0.0
             status, px, py, pz, du, dv, dw, t, energy, path = pass_through_seed(
-                px, py, pz, du, dv, dw, t_stop, energy, left_over, solids, tables, cut_off, intervals, deposited, state
+                px,
+                py,
+                pz,
+                du,
+                dv,
+                dw,
+                t_stop,
+                energy,
+                left_over,
+                solids,
+                tables,
+                cut_off,
+                intervals,
+                deposited,
+                state,
             )
             if status == ABSORBED:
                 return waiting_count
@@ -343,8 +372,8 @@ def replay_correlated(
                 waiting_count = 0
                 while True:
                     waiting_count = follow(
-                        x, y, z, u, v, w, energy, j, weight, phantom_weight, water_weight, primary, skip, voxels, seeds, solids, tables,
-                        cut_off, control, scratch, waiting, waiting_count, tallies, state,
+                        x, y, z, u, v, w, energy, j, weight, phantom_weight, water_weight, primary, skip, voxels,
+                        seeds, solids, tables, cut_off, control, scratch, waiting, waiting_count, tallies, state,
                     )  # fmt: skip
                     if waiting_count == 0:
                         break
@@ -359,7 +388,20 @@ def replay_correlated(
 
 @allocating_jit
 def correlated_batch(
-    emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control, tallies
+    emitters,
+    first,
+    count,
+    stored,
+    shift,
+    run_seed,
+    emission,
+    voxels,
+    seeds,
+    solids,
+    tables,
+    cut_off,
+    control,
+    tallies,
 ):
     """The histories that `transport_batch` would follow, scored as the difference to water."""
     state = np.empty(2, np.uint64)

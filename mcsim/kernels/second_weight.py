@@ -1,7 +1,7 @@
 """The second weight of a photon that is sampled in water: what it stands for in the phantom.
 
-A photon flies and interacts as in water. In the phantom, with attenuation µ instead of µ_w, the same flight and the same
-interaction have other probabilities; their ratio is the weight. Along a path s it is exp(−∫(µ − µ_w) ds); at an
+A photon flies and interacts as in water. In the phantom, with attenuation µ instead of µ_w, the same flight and the
+same interaction have other probabilities; their ratio is the weight. Along a path s it is exp(−∫(µ − µ_w) ds); at an
 interaction of kind i it is [ρ σ_i p_i]/[ρ_w σ_w,i p_w,i] with p_i the distribution of the outcome. Expectations are
 those of the phantom, exactly, as long as nothing happens there that cannot happen in water; what can (fluorescence,
 interactions in seeds) is followed apart (see ``correlated_transport``).
@@ -92,8 +92,10 @@ def optical_depth(solids, tables, index, above, x, y, z, u, v, w, t, t_end, inte
                     boundary = min(boundary, t_in)
         if inside >= 0:
             medium = solids.medium[inside]
-            depth += (boundary - t) * solids.density[inside] * (
-                tables.total[index, medium, 0] + above * tables.total[index, medium, 1]
+            depth += (
+                (boundary - t)
+                * solids.density[inside]
+                * (tables.total[index, medium, 0] + above * tables.total[index, medium, 1])
             )
         t = boundary
     return depth

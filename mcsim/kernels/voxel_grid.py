@@ -32,8 +32,7 @@ class Voxels(NamedTuple):
     z_planes: np.ndarray
     outer_medium: np.ndarray  # (nx, ny, nz) uint8 between all boundaries
     outer_density: np.ndarray  # (nx, ny, nz) float32
-    # Even cells over the whole phantom, each with the smallest and the largest density of every medium in it outside the
-    # block.
+    # Even cells over the whole phantom, each with the smallest and largest density of every medium outside the block.
     cells: np.ndarray  # (3,) int64
     smallest_density: np.ndarray  # (cells, media), g/cm³
     largest_density: np.ndarray  # (cells, media), g/cm³; flat index (ix cells[1] + iy) cells[2] + iz
