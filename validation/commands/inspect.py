@@ -7,55 +7,24 @@ from typing import Annotated
 import typer
 
 from mcsim.invalid_input import InvalidInput
-from validation.commands.options import (
-    CENTIMETRE_PER_MILLIMETRE,
-    Beyond,
-    BeyondDistance,
-    CtSeries,
-    Media,
-    Plan,
-    SeedList,
-    Structures,
-    Voxel,
-)
-from validation.commands.tissue_options import (
-    CalcificationAbove,
-    ContourDensity,
-    ContourHu,
-    HounsfieldCurve,
-    MediumOf,
-    StreakOverride,
-    StreakRadius,
-    StreakReplacement,
-    tissues_of,
-)
+from validation.commands.option_groups import unfold
+from validation.commands.options import CaseOptions
+from validation.commands.simulation_options import PhantomOptions
 from validation.studies.inspect_section import Section
 
 # Where the output is no terminal; wide enough for names of structures and media.
 _PAGE_WIDTH = 120
 
 
+@unfold
 def inspect(
     source: Annotated[
         str | None,
         typer.Argument(metavar="INPUT", help="file of this program, DICOM folder or built-in case (neck)"),
     ] = None,
-    ct_series: CtSeries = None,
-    plan: Plan = None,
-    structures: Structures = None,
-    seed_list: SeedList = None,
-    media: Media = "patient",
-    beyond: Beyond = "continue",
-    beyond_distance: BeyondDistance = 10.0,
-    hounsfield_curve: HounsfieldCurve = "neck",
-    medium_of: MediumOf = None,
-    contour_density: ContourDensity = None,
-    contour_hu: ContourHu = None,
-    streak_override: StreakOverride = None,
-    streak_radius: StreakRadius = None,
-    streak_replacement: StreakReplacement = None,
-    calcification_above: CalcificationAbove = None,
-    voxel: Voxel = 1.0,
+    *,
+    case: CaseOptions,
+    phantom: PhantomOptions,
     materials: Annotated[
         bool, typer.Option("--materials", help="list the packaged media and their sources")
     ] = False,
@@ -67,8 +36,6 @@ def inspect(
     Example: seedmc inspect patient/ --ct-series ct --plan pre --medium-of THYROID=thyroid
     """
     from validation.studies import inspect_file
-    from validation.studies.main_job import CaseChoice
-    from validation.studies.monte_carlo import MonteCarloOptions
 
     sections: list[Section] = []
     if materials:
@@ -78,24 +45,7 @@ def inspect(
     if curves:
         sections += inspect_file.describe_curves()
     if source is not None:
-        options = MonteCarloOptions(
-            media=media,
-            voxel=voxel * CENTIMETRE_PER_MILLIMETRE,
-            beyond=beyond,
-            beyond_distance=beyond_distance,
-            tissues=tissues_of(
-                hounsfield_curve,
-                medium_of,
-                contour_density,
-                contour_hu,
-                streak_override,
-                streak_radius,
-                streak_replacement,
-                calcification_above,
-                media,
-            ),
-        )
-        sections += inspect_file.describe(source, CaseChoice(ct_series, plan, structures, seed_list), options)
+        sections += inspect_file.describe(source, case.choice(), phantom.monte_carlo_options())
     if not sections:
         raise InvalidInput(
             "input is not given, expected a file, a DICOM folder or a built-in case, or --materials, --seeds or "

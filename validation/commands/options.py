@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcsim.invalid_input import InvalidInput
-from mcsim.simulation_settings import StoppingRule
+if TYPE_CHECKING:
+    from validation.studies.main_job import CaseChoice
 
 CENTIMETRE_PER_MILLIMETRE = 0.1
-DEFAULT_UNCERTAINTY_PERCENT = 2.0
 
-Seeds = Annotated[
-    Literal["interseed", "superposition"],
-    typer.Option(help="all seeds are solid, or only the one that emits"),
-]
-Media = Annotated[
-    Literal["patient", "water_body", "water"],
-    typer.Option(help="from the CT; water inside BODY; water everywhere"),
-]
-Beyond = Annotated[
-    Literal["continue", "water", "vacuum"],
-    typer.Option(help="beyond the image: its edge voxels go on; water; nothing"),
-]
-BeyondDistance = Annotated[float, typer.Option(help="how far that reaches from the nearest seed, cm")]
 Voxel = Annotated[float, typer.Option(help="edge of the scoring voxels, mm")]
-Uncertainty = Annotated[
-    float | None,
-    typer.Option(help="stop at this mean type A uncertainty over the target's voxels, % (default 2)"),
-]
-Histories = Annotated[int, typer.Option(help="stop at this number of emitted photons; 0: no limit")]
-MaxTime = Annotated[float, typer.Option(help="stop after this many seconds; 0: no limit")]
 Threads = Annotated[int, typer.Option(help="threads; 0: one per core. The dose does not depend on it")]
-Checkpoint = Annotated[float, typer.Option(help="seconds between checkpoints of a long simulation")]
 RandomSeed = Annotated[int, typer.Option(help="random seed")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="print the result only")]
 CtSeries = Annotated[
@@ -60,40 +40,23 @@ SourceTable = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class CaseOptions:
+    """Which data of a folder make the case, and which seeds it has."""
+
+    ct_series: CtSeries = None
+    plan: Plan = None
+    structures: Structures = None
+    seed_list: SeedList = None
+    seed_model: SeedModelOption = None
+
+    def choice(self) -> CaseChoice:
+        """The choice that reading a case takes."""
+        from validation.studies.main_job import CaseChoice
+
+        return CaseChoice(self.ct_series, self.plan, self.structures, self.seed_list, self.seed_model)
+
+
 def threads_of(threads: int) -> int:
     """Threads asked for; one per core for 0."""
     return threads if threads > 0 else len(os.sched_getaffinity(0))
-
-
-def stopping_rule(
-    uncertainty: float | None, histories: int, max_time: float, batches: str | None = None
-) -> StoppingRule:
-    """Stopping rule of the options; 2 % in the target where nothing else is said."""
-    bounds = StoppingRule().batches
-    if batches is not None:
-        first, colon, stop = batches.partition(":")
-        if not (colon and first.isdigit() and stop.isdigit()):
-            raise InvalidInput(
-                f"batches is {batches!r}, expected FIRST:STOP, two whole numbers (STOP is not run). Correct it."
-            )
-        bounds = (int(first), int(stop))
-    for what, given, unit in (
-        ("uncertainty", uncertainty, " %"),
-        ("histories", histories, ""),
-        ("max-time", max_time, " s"),
-    ):
-        if given is not None and not 0 <= given < float("inf"):
-            raise InvalidInput(f"{what} is {given:g}{unit}, expected a number of 0 or more. Correct it.")
-    if uncertainty == 0 and not (histories or max_time or batches):
-        raise InvalidInput(
-            "uncertainty is 0 %, expected more than 0 % without another limit (the simulation would never end). "
-            "Give --uncertainty, --histories or --max-time."
-        )
-    if uncertainty is None:
-        uncertainty = 0.0 if (histories or max_time or batches) else DEFAULT_UNCERTAINTY_PERCENT
-    return StoppingRule(
-        batches=bounds,
-        uncertainty=uncertainty / 100.0,
-        histories=histories,
-        time_s=max_time if max_time > 0.0 else float("inf"),
-    )

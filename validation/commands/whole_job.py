@@ -7,87 +7,23 @@ from typing import Annotated
 
 import typer
 
-from mcsim.physics_settings import DEFAULT_PHYSICS
-from validation.commands.options import (
-    CENTIMETRE_PER_MILLIMETRE,
-    Beyond,
-    BeyondDistance,
-    Checkpoint,
-    CtSeries,
-    Histories,
-    MaxTime,
-    Media,
-    Plan,
-    Quiet,
-    RandomSeed,
-    SeedList,
-    SeedModelOption,
-    Seeds,
-    SourceTable,
-    Structures,
-    Threads,
-    Uncertainty,
-    Voxel,
-    stopping_rule,
-    threads_of,
-)
-from validation.commands.physics_options import (
-    Coherent,
-    CutOff,
-    Incoherent,
-    NoFluorescence,
-    Spectrum,
-    physics_of,
-)
-from validation.commands.tissue_options import (
-    CalcificationAbove,
-    ContourDensity,
-    ContourHu,
-    HounsfieldCurve,
-    MediumOf,
-    StreakOverride,
-    StreakRadius,
-    StreakReplacement,
-    tissues_of,
-)
+from validation.commands.option_groups import unfold
+from validation.commands.options import CaseOptions, Quiet, SourceTable, Threads
+from validation.commands.simulation_options import PhantomOptions, StopOptions, TransportOptions
 from validation.progress import Reporter
 
 
+@unfold
 def run(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="DICOM folder, case file or built-in case (neck)")
     ],
     out: Annotated[Path, typer.Option(help="folder for the results; an interrupted run goes on")],
-    ct_series: CtSeries = None,
-    plan: Plan = None,
-    structures: Structures = None,
-    seed_list: SeedList = None,
-    seed_model: SeedModelOption = None,
+    case: CaseOptions,
+    phantom: PhantomOptions,
+    transport: TransportOptions,
+    stop: StopOptions,
     source_data: SourceTable = None,
-    seeds: Seeds = "interseed",
-    media: Media = "patient",
-    beyond: Beyond = "continue",
-    beyond_distance: BeyondDistance = 10.0,
-    hounsfield_curve: HounsfieldCurve = "neck",
-    medium_of: MediumOf = None,
-    contour_density: ContourDensity = None,
-    contour_hu: ContourHu = None,
-    streak_override: StreakOverride = None,
-    streak_radius: StreakRadius = None,
-    streak_replacement: StreakReplacement = None,
-    calcification_above: CalcificationAbove = None,
-    spectrum: Spectrum = "",
-    cut_off: CutOff = DEFAULT_PHYSICS.cut_off_kev,
-    coherent: Coherent = "form_factor",
-    incoherent: Incoherent = "scattering_function",
-    no_fluorescence: NoFluorescence = None,
-    voxel: Voxel = 1.0,
-    uncertainty: Uncertainty = None,
-    histories: Histories = 0,
-    max_time: MaxTime = 0.0,
-    threads: Threads = 0,
-    random_seed: RandomSeed = 1,
-    checkpoint: Checkpoint = 15.0,
     replace: Annotated[
         bool,
         typer.Option("--replace", help="remove results of another case, other settings or another version"),
@@ -98,39 +34,14 @@ def run(
 
     Example: seedmc run patient/ --ct-series ct --plan pre --out results/patient
     """
-    from validation.studies.main_job import CaseChoice, run_main_job
-    from validation.studies.monte_carlo import MonteCarloOptions
+    from validation.studies.main_job import run_main_job
 
-    options = MonteCarloOptions(
-        seeds=seeds,
-        media=media,
-        voxel=voxel * CENTIMETRE_PER_MILLIMETRE,
-        beyond=beyond,
-        beyond_distance=beyond_distance,
-        tissues=tissues_of(
-            hounsfield_curve,
-            medium_of,
-            contour_density,
-            contour_hu,
-            streak_override,
-            streak_radius,
-            streak_replacement,
-            calcification_above,
-            media,
-        ),
-        spectrum=spectrum,
-        physics=physics_of(cut_off, coherent, incoherent, no_fluorescence),
-        run_seed=random_seed,
-        threads=threads_of(threads),
-        checkpoint_s=checkpoint,
-    )
-    rule = stopping_rule(uncertainty, histories, max_time)
-    choice = CaseChoice(ct_series, plan, structures, seed_list, seed_model)
+    options, rule = transport.applied_to(phantom.monte_carlo_options()), stop.rule()
     with Reporter(quiet) as reporter:
         path = run_main_job(
             source,
             out,
-            choice,
+            case.choice(),
             options,
             rule,
             reporter.say,
