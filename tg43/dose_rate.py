@@ -50,7 +50,7 @@ def dose_rate(
     source : SourceData
         Seed model, the same for all seeds.
     method : {"exact", "fast"}
-        ``exact`` evaluates the formalism itself; ``fast`` looks it up in tables, some sixty times as quickly,
+        ``exact`` evaluates the formalism itself; ``fast`` looks it up in tables, some thirty times as quickly,
         and deviates by less than 0.01 % outside the capsules (for a table whose distances or angles lie on
         none of the steps of `tg43.fast_tables`: by less than 0.1 % from 1 mm off the capsule on).
     formalism : {"line", "point"}

@@ -30,7 +30,7 @@ SingleArray = NDArray[np.float32]
 # The first step that holds all tabulated distances, and whose chord of the exponential g_L deviates by less than
 # LARGEST_CHORD from the capsule's wall out, is taken. A table that fits none gets the last, on which a kink of
 # 10 per cm is cut by less than 0.03 %. Published tables get 0.005 cm; Monte Carlo tables, which follow the shadows
-# of a seed's parts at its wall (up to 90 per cm), finer steps.
+# of a seed's parts at its wall (up to 50 per cm), finer steps.
 RADIAL_STEPS = (0.005, 0.001, 0.0005, 0.0002, 0.0001)  # cm
 LARGEST_CHORD = 5e-5
 RADIAL_END = 20.0  # cm, at least; beyond it the exponential tail is evaluated itself

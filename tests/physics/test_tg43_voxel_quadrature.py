@@ -168,7 +168,14 @@ def test_voxel_mean_does_not_depend_on_the_number_of_threads(seed: SourceData) -
     assert np.array_equal(one.tissue_fraction, three.tissue_fraction)
 
 
-@pytest.mark.parametrize(("name", "side"), [("6711", 0.2), ("STM1251", 0.4), ("TheraSeed 200", 0.4)])
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("STM1251", 0.4),
+        pytest.param("6711", 0.2, marks=pytest.mark.slow),
+        pytest.param("TheraSeed 200", 0.4, marks=pytest.mark.slow),
+    ],
+)
 def test_large_voxels_with_seeds_inside_are_right_for_each_seed(
     name: str, side: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
