@@ -9,6 +9,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from mcsim import hdf5_file
 from mcsim.exact_sums import ExactSums
@@ -36,7 +37,10 @@ _SUMS = {
     "square_low": "lower 64 bits of the sum over batches of squares",
 }
 GRID = ("x", "y", "z")
+FloatArray = NDArray[np.float64]
 Add = Callable[..., None]
+# Correlated sampling follows photons through water: it does not tell where the patient keeps the energy.
+BALANCE_OF_CORRELATED = BALANCE_TERMS[:1]
 
 
 def write_result(path: str | Path, result: Result, case_digest: str = "") -> None:
@@ -75,7 +79,9 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
         add = partial(hdf5_file.add_dataset, file)
         for axis, values in zip("xyz", result.axes, strict=True):
             add(axis, values, (axis,), "cm", f"voxel-centre {axis}")
-        add("fate", list(BALANCE_TERMS), ("fate",), "1", "what became of the energy")
+        correlated = result.settings.get("variance_reduction") == "correlated"
+        fates = BALANCE_OF_CORRELATED if correlated else BALANCE_TERMS
+        add("fate", list(fates), ("fate",), "1", "what became of the energy")
         add("quantity", list(result.quantities), ("quantity",), "1", "what is scored")
         for quantity, name, what in _DOSES:
             if quantity not in result.quantities:
@@ -97,6 +103,8 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
             _add_seed_dose(add, result)
         if result.spectra is not None:
             _add_spectra(add, result, result.spectra)
+        if result.water_superposition is not None:
+            _add_difference(add, result, result.water_superposition)
         add(
             "group_voxel",
             result.group_voxels,
@@ -113,7 +121,7 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
         )
         add(
             "balance",
-            result.balance,
+            result.balance[: len(fates)],
             ("fate",),
             "2^-16 keV",
             "energy by fate, weighted with relative strengths",
@@ -143,6 +151,34 @@ def _add_seed_dose(add: Add, result: Result) -> None:
     assert result.seed_sums is not None
     what = "energy x path x mu_en/rho x relative strength, photons of each seed"
     _add_sums(add, "seed_", result.seed_sums, dims, "keV cm3/g", what)
+
+
+def _add_difference(add: Add, result: Result, per_history: tuple[FloatArray, FloatArray]) -> None:
+    difference, superposition = result.difference_to_water()
+    where = "each seed alone in infinite water, from the table of one seed"
+    add(
+        "water_superposition_dose",
+        superposition,
+        GRID,
+        "Gy",
+        f"dose to full decay, {where}; NaN where not known",
+    )
+    std_dev = per_history[1] * result.scale.dose_per_history
+    what = "type A uncertainty of water_superposition_dose, at most, common to many voxels"
+    add("water_superposition_dose_std_dev", std_dev, GRID, "Gy", what)
+    what = "dose minus water_superposition_dose; its own type A uncertainty is dose_std_dev"
+    add("difference_to_water", difference, GRID, "Gy", what)
+    what = f"dose from one emitted photon of every seed, {where}"
+    add("water_superposition_per_history", per_history[0], GRID, "Gy", what)
+    what = "type A uncertainty of water_superposition_per_history"
+    add("water_superposition_per_history_std_dev", per_history[1], GRID, "Gy", what)
+
+
+def _read_difference(file: h5py.File) -> tuple[FloatArray, FloatArray] | None:
+    if "water_superposition_per_history" not in file:
+        return None
+    name = "water_superposition_per_history"
+    return file[name][()], file[f"{name}_std_dev"][()]
 
 
 def _add_spectra(add: Add, result: Result, spectra: RegionSpectra) -> None:
@@ -204,10 +240,11 @@ def read_result(path: str | Path) -> tuple[Result, str]:
             sums=_read_sums(file, ""),
             group_voxels=file["group_voxel"][()],
             group_total=file["group_total"][()],
-            balance=file["balance"][()],
+            balance=np.pad(kept := file["balance"][()], (0, len(BALANCE_TERMS) - len(kept))),
             batches=[(int(a), int(b)) for a, b in file.attrs["batches"]],
             seed_sums=_read_sums(file, "seed_") if "seed_total" in file else None,
             spectra=_read_spectra(file) if "energy_fluence" in file else None,
+            water_superposition=_read_difference(file),
             run_facts={key: float(value) for key, value in file["run"].attrs.items()},
         )
         return result, str(file.attrs["case_digest"])
