@@ -158,7 +158,7 @@ def kernel_voxels(
     )
     block = np.pad(medium[scoring], 1, constant_values=LEFT_BLOCK).ravel()
     block[flagged] |= SEED_FLAG
-    cells, largest = largest_densities(planes, scoring, medium, density, media_count)
+    cells, largest, only = largest_densities(planes, scoring, medium, density, media_count)
     looked_up = np.concatenate([tables.total, tables.energy_absorption], axis=2)
     x, y, z = (np.ascontiguousarray(p, dtype=np.float64) for p in planes)
     spacing = (faces[:, 1] - faces[:, 0]) / shape
@@ -177,6 +177,7 @@ def kernel_voxels(
         outer_density=np.ascontiguousarray(density, dtype=np.float32),
         cells=cells,
         largest_density=largest,
+        only_medium=only,
         coefficients=np.ascontiguousarray(looked_up[:, [*range(media_count), water]]),
         media_count=media_count,
     )
@@ -189,7 +190,7 @@ def largest_densities(
     medium: NDArray[np.uint8],
     density: NDArray[np.float32],
     media_count: int,
-) -> tuple[NDArray[np.int64], FloatArray]:
+) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
     """Largest density of each medium around the block, in even cells over the phantom.
 
     Parameters
@@ -203,6 +204,8 @@ def largest_densities(
         Cells along x, y, z: some 2 cm wide, or one in all if everything around the block is alike.
     largest : ndarray, shape (cells in all, media)
         g/cm³; 0 where a cell has none of a medium outside the block.
+    only : ndarray of int64, shape (cells in all,)
+        The medium of a cell that has a single medium and density outside the block, or −1.
     """
     outer = np.ones(medium.shape, dtype=bool)
     outer[scoring] = False
@@ -212,7 +215,7 @@ def largest_densities(
     )
     extent = [p[-1] - p[0] for p in planes]
     cells = np.array([1 if alike else max(1, round(e / SURROUNDING_CELL)) for e in extent], dtype=np.int64)
-    largest = np.zeros((*cells, media_count))
+    largest, smallest = np.zeros((*cells, media_count)), np.full(cells, np.inf)
     # A voxel counts in every cell that it touches.
     ranges = [
         np.clip(np.floor((np.stack([p[:-1], p[1:]]) - p[0]) / e * n + [[-1e-9], [1e-9]]), 0, n - 1).astype(
@@ -220,6 +223,7 @@ def largest_densities(
         )
         for p, e, n in zip(planes, extent, cells, strict=True)
     ]
+    anywhere = np.where(outer, density, np.inf)
     of_medium = [np.where(outer & (medium == m), density, 0.0) for m in range(media_count)]
     for cx in range(cells[0]):
         in_x = (ranges[0][0] <= cx) & (ranges[0][1] >= cx)
@@ -230,7 +234,13 @@ def largest_densities(
                 for cz in range(cells[2]):
                     in_z = (ranges[2][0] <= cz) & (ranges[2][1] >= cz)
                     largest[cx, cy, cz, m] = along_z[in_z].max()
-    return cells, largest.reshape(-1, media_count)
+            along_z = anywhere[in_x][:, in_y].min(axis=(0, 1))
+            for cz in range(cells[2]):
+                in_z = (ranges[2][0] <= cz) & (ranges[2][1] >= cz)
+                smallest[cx, cy, cz] = along_z[in_z].min()
+    largest, smallest = largest.reshape(-1, media_count), smallest.ravel()
+    single = ((largest > 0.0).sum(axis=1) == 1) & (largest.max(axis=1) == smallest)
+    return cells, largest, np.where(single, largest.argmax(axis=1), -1).astype(np.int64)
 
 
 def surrounded(

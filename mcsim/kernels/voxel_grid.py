@@ -35,6 +35,7 @@ class Voxels(NamedTuple):
     # Even cells over the whole phantom, each with the largest density of every medium in it outside the block.
     cells: np.ndarray  # (3,) int64
     largest_density: np.ndarray  # (cells, media), g/cm³; flat index (ix cells[1] + iy) cells[2] + iz
+    only_medium: np.ndarray  # (cells,) int64: medium of a cell with a single medium and density there, or −1
     # What a flight looks up, per energy bin of the tables: attenuation and its slope, µ_en/ρ and its slope; the last
     # row of each bin is liquid water.
     coefficients: np.ndarray  # (bins, media + 1, 4), cm²/g
