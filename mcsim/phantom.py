@@ -178,6 +178,7 @@ def kernel_voxels(
         cells=cells,
         smallest_density=smallest,
         largest_density=largest,
+        only_medium=only_media(smallest, largest),
         coefficients=np.ascontiguousarray(looked_up[:, [*range(media_count), water]]),
         media_count=media_count,
     )
@@ -237,6 +238,28 @@ def density_ranges(
                     if found.size:
                         smallest[cx, cy, cz, m], largest[cx, cy, cz, m] = found.min(), found.max()
     return cells, smallest.reshape(-1, media_count), largest.reshape(-1, media_count)
+
+
+def only_media(smallest: FloatArray, largest: FloatArray) -> NDArray[np.int64]:
+    """The medium of every cell that has a single medium and density outside the block, or −1.
+
+    Parameters
+    ----------
+    smallest, largest : ndarray, shape (cells, media)
+        From `density_ranges`.
+
+    Returns
+    -------
+    ndarray of int64, shape (cells,)
+
+    Examples
+    --------
+    >>> smallest = np.array([[1.0, 0.0], [1.0, 0.3], [1.0, 0.0]])
+    >>> only_media(smallest, np.array([[1.0, 0.0], [1.0, 0.3], [1.1, 0.0]])).tolist()
+    [0, -1, -1]
+    """
+    single = ((largest > 0.0).sum(axis=1) == 1) & (largest == smallest).all(axis=1)
+    return np.where(single, largest.argmax(axis=1), -1).astype(np.int64)
 
 
 def surrounded(

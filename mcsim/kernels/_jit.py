@@ -44,6 +44,7 @@ def is_compiled() -> bool:
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 _UNCOUNTED: dict[str, Any] = {**_OPTIONS, "_nrt": False}
 jit = numba.njit(**_UNCOUNTED)
-# for a function whose arguments cost more to hand over than its work
+# For a function whose arguments cost more to hand over than its work: every array of a tuple is handed over in seven
+# pieces. Left to the compiler, the choice hangs on the size of the caller (ADR 10).
 inlined_jit = numba.njit(**_UNCOUNTED, forceinline=True)
 allocating_jit = numba.njit(**_OPTIONS)

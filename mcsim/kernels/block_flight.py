@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import inlined_jit, jit
 from mcsim.kernels.voxel_grid import SEED_FLAG
 
 _FAR = 2.0**61  # ticks; further faces are never reached
@@ -34,15 +34,15 @@ def next_voxel(voxel, now, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step
     return voxel, t_x, t_y, t_z
 
 
-@jit
+@inlined_jit
 def fly_in_block(
-    voxel, now, tick, path, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of, density_of, coefficients,
-    scored, tally, water, region, spectrum, index,
+    voxel, now, tick, path, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of, density_of,
+    coefficients, scored, tally, water, region, spectrum, index,
 ):  # fmt: skip
     """Step from `voxel` at `now` until the photon interacts or comes to a voxel of another kind: the quick part.
 
-    `now`, the next faces and the distances between faces are in ticks of `tick` cm. `coefficients` (media, 3) holds the mass
-    attenuation, cm²/g, and what a centimetre scores to the medium (into `tally`) and, less that, to water (into
+    `now`, the next faces and the distances between faces are in ticks of `tick` cm. `coefficients` (media, 3) holds the
+    mass attenuation, cm²/g, and what a centimetre scores to the medium (into `tally`) and, less that, to water (into
     `water`, which is left alone where the medium is water: less memory to go through). Row `region[voxel]` of
     `spectrum` receives path · `scored` in column `index`, if there are regions. Returns the voxel, `now`, the optical
     path left, the next faces, the medium, and the way from `now` to the interaction, cm, if the medium is below
@@ -69,9 +69,7 @@ def fly_in_block(
             spectrum[region[i], index] += step * scored
         path = left
         now = following
-        voxel, t_x, t_y, t_z = next_voxel(
-            voxel, now, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z
-        )
+        voxel, t_x, t_y, t_z = next_voxel(voxel, now, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z)
     step = path / mu
     tally[i] += step * to_medium
     if further != 0.0:

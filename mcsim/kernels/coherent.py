@@ -1,9 +1,9 @@
 """Coherent (Rayleigh) scattering with atomic form factors.
 
 dσ/dΩ ∝ (1 + cos²θ)/2 · F²(x), x = E sin(θ/2)/hc. x² is drawn from F² up to its kinematic limit (E/hc)² by inversion
-of the tabulated integral (a guide table says where to begin looking) and accepted with (1 + cos²θ)/2; cosθ = 1 − 2 x²/x²max. F² is the sum over atoms
-(independent atoms: interference between the atoms of a molecule is neglected). Form factors: Hubbell et al. 1975,
-doi:10.1063/1.555523.
+of the tabulated integral (a guide table says where to begin looking) and accepted with (1 + cos²θ)/2; cosθ = 1 −
+2 x²/x²max. F² is the sum over atoms (independent atoms: interference between the atoms of a molecule is neglected).
+Form factors: Hubbell et al. 1975, doi:10.1063/1.555523.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import math
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import inlined_jit
 from mcsim.kernels.rng import uniform
 from mcsim.kernels.tables import HC_KEV_ANGSTROM
 
 
-@jit
+@inlined_jit
 def sample_cosine(energy, medium, tables, state):
     """Cosine of the scattering angle."""
     integral = tables.coherent_integral

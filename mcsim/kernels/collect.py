@@ -12,7 +12,8 @@ def collect(tallies, dose):
     The quantities are dose to medium, dose to water, primary dose to medium and, where it is scored, energy deposited
     over density.
     """
-    primary, scattered, water, deposited = tallies.primary, tallies.scattered, tallies.water, tallies.deposited
+    primary, scattered = tallies.primary, tallies.scattered
+    water, deposited = tallies.water, tallies.deposited
     _, nx, ny, nz = dose.shape
     for ix in range(nx):
         for iy in range(ny):

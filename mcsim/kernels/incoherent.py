@@ -1,8 +1,9 @@
 """Incoherent (Compton) scattering: Klein-Nishina times the incoherent scattering function.
 
 dσ/dΩ ∝ q² (q + 1/q − sin²θ) · S(x), q = E'/E = 1/(1 + E/mc² (1 − cosθ)), x = E sin(θ/2)/hc. Angles are
-drawn from 1 + cos²θ (free electrons at rest and no recoil) and accepted with the rest. The scattered photon has the free-electron energy: Doppler broadening is neglected (its width at 28 keV is
-about 1 % of E', symmetric, and the dose responds to the mean). The electron and the binding energy stay at the
+drawn from 1 + cos²θ (free electrons at rest and no recoil) and accepted with the rest. The scattered photon has the
+free-electron energy: Doppler broadening is neglected (its width at 28 keV is about 1 % of E', symmetric, and the dose
+responds to the mean). The electron and the binding energy stay at the
 site. S: Hubbell et al. 1975, doi:10.1063/1.555523.
 """
 
@@ -10,12 +11,12 @@ from __future__ import annotations
 
 import math
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import inlined_jit
 from mcsim.kernels.rng import uniform
 from mcsim.kernels.tables import ELECTRON_MASS_KEV, HC_KEV_ANGSTROM
 
 
-@jit
+@inlined_jit
 def sample_cosine(energy, medium, tables, state):
     """Cosine of the scattering angle and the energy of the scattered photon, keV."""
     function = tables.incoherent_function

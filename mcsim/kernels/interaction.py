@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcsim.kernels import coherent, incoherent
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import inlined_jit
 from mcsim.kernels.direction import deflect, isotropic
 from mcsim.kernels.photoelectric import sample_fluorescence
 from mcsim.kernels.rng import uniform
@@ -12,7 +12,7 @@ from mcsim.kernels.tables import energy_bin, energy_offset
 PHOTOELECTRIC, INCOHERENT, COHERENT = 0, 1, 2
 
 
-@jit
+@inlined_jit
 def interact(energy, u, v, w, medium, tables, state):
     """Energy (0: absorbed) and direction of the photon after an interaction, and the process."""
     index = energy_bin(tables, energy)

@@ -10,11 +10,11 @@ switched off stays at the site, and in µ_en.
 
 from __future__ import annotations
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import inlined_jit
 from mcsim.kernels.rng import uniform
 
 
-@jit
+@inlined_jit
 def sample_fluorescence(index, medium, tables, state):
     """Energy of the fluorescence photon, keV, or 0 if there is none; `index` is the energy bin."""
     count = tables.line_count[medium]

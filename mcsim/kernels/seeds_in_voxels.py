@@ -45,6 +45,16 @@ def from_seed(seeds, j, x, y, z):
 
 
 @jit
+def span(seeds, solids, j, x, y, z, u, v, w):
+    """Ray parameters at which a ray enters and leaves seed `j`; entry > exit if it misses."""
+    px, py, pz = to_seed(
+        seeds, j, x - seeds.position[j, 0], y - seeds.position[j, 1], z - seeds.position[j, 2]
+    )
+    du, dv, dw = to_seed(seeds, j, u, v, w)
+    return outside(solids, px, py, pz, du, dv, dw)
+
+
+@jit
 def next_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit):
     """First seed entered on the ray between `t` and `t_limit`: its index (−1: none) and the ray parameter."""
     slot = np.searchsorted(seeds.flagged, voxel)
@@ -54,11 +64,7 @@ def next_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit)
         j = seeds.touching[entry]
         if j == skip or not (seeds.interseed or j == emitter):
             continue
-        px, py, pz = to_seed(
-            seeds, j, x - seeds.position[j, 0], y - seeds.position[j, 1], z - seeds.position[j, 2]
-        )
-        du, dv, dw = to_seed(seeds, j, u, v, w)
-        t_in, t_out = outside(solids, px, py, pz, du, dv, dw)
+        t_in, t_out = span(seeds, solids, j, x, y, z, u, v, w)
         # A photon that scatters within round-off of the surface may start a hair inside: it enters at once.
         t_in = max(t_in, t)
         if t_out > t_in + 1e-12 and t_in < t_hit:
@@ -80,11 +86,7 @@ def hidden_length(seeds, solids, voxel, emitter, x, y, z, u, v, w, t, t_end):
         j = seeds.touching[entry]
         if j == emitter:
             continue
-        px, py, pz = to_seed(
-            seeds, j, x - seeds.position[j, 0], y - seeds.position[j, 1], z - seeds.position[j, 2]
-        )
-        du, dv, dw = to_seed(seeds, j, u, v, w)
-        t_in, t_out = outside(solids, px, py, pz, du, dv, dw)
+        t_in, t_out = span(seeds, solids, j, x, y, z, u, v, w)
         length += max(0.0, min(t_out, t_end) - max(t_in, t))
     return length
 
@@ -97,11 +99,7 @@ def inside_hidden(seeds, solids, voxel, emitter, x, y, z, u, v, w, t):
         j = seeds.touching[entry]
         if j == emitter:
             continue
-        px, py, pz = to_seed(
-            seeds, j, x - seeds.position[j, 0], y - seeds.position[j, 1], z - seeds.position[j, 2]
-        )
-        du, dv, dw = to_seed(seeds, j, u, v, w)
-        t_in, t_out = outside(solids, px, py, pz, du, dv, dw)
+        t_in, t_out = span(seeds, solids, j, x, y, z, u, v, w)
         if t_in < t < t_out:
             return True
     return False

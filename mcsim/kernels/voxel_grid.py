@@ -36,6 +36,7 @@ class Voxels(NamedTuple):
     cells: np.ndarray  # (3,) int64
     smallest_density: np.ndarray  # (cells, media), g/cm³
     largest_density: np.ndarray  # (cells, media), g/cm³; flat index (ix cells[1] + iy) cells[2] + iz
+    only_medium: np.ndarray  # (cells,) int64: medium of a cell with a single medium and density there, or −1
     # What a flight looks up, per energy bin of the tables: attenuation and its slope, µ_en/ρ and its slope; the last
     # row of each bin is liquid water.
     coefficients: np.ndarray  # (bins, media + 1, 4), cm²/g

@@ -151,3 +151,29 @@ def test_no_density_around_the_block_is_above_its_cell_s(transport, medium_table
     here = tuple(index.T)
     assert np.all(density[here] <= largest[flat, medium[here]])
     assert largest.mean() < 0.9 * density.max()  # and it is not one number for all
+
+
+def test_cells_of_a_single_kind_are_known(transport, medium_tables) -> None:
+    rng = np.random.default_rng(13)
+    planes, density, medium = random_patchwork(rng)
+    density[0, 1:] = 0.5
+    medium[0, 1:] = 2
+    planes = [4.0 * p for p in planes]
+    run = transport(
+        planes, density, medium_tables(*MEDIA, *SEED_MEDIA), medium=medium, media_count=3, scoring=BLOCK
+    )
+    cells, only = run.voxels.cells, run.voxels.only_medium
+    assert np.any(only == 2)
+    assert np.mean(only < 0) > 0.5
+    low, high = (np.array([p[k] for p in planes]) for k in (0, -1))
+    points = rng.uniform(low, high, (50_000, 3))
+    index = np.stack([np.searchsorted(p, x) - 1 for p, x in zip(planes, points.T, strict=True)], axis=1)
+    points, index = points[~in_block(index)], index[~in_block(index)]
+    cell = ((points - low) / (high - low) * cells).astype(int)
+    flat = (cell[:, 0] * cells[1] + cell[:, 1]) * cells[2] + cell[:, 2]
+    here = tuple(index[only[flat] >= 0].T)
+    single = flat[only[flat] >= 0]
+    np.testing.assert_array_equal(medium[here], only[single])
+    np.testing.assert_array_equal(
+        density[here], run.voxels.largest_density[single, only[single]].astype(np.float32)
+    )
