@@ -73,7 +73,7 @@ class Measurement:
             self.curves["voxels"] = scaling.measure_voxels()
             for mode in modes():
                 self.curves[f"histories {mode}"] = scaling.measure_histories(mode, CENTRAL_CUBE)
-            runs = [run_yardstick(k, batches) for k, batches in enumerate(scaling.BATCH_COUNTS)]
+            runs = [run_yardstick(k, round(n / 1e5)) for k, n in enumerate(scaling.RUN_LENGTHS)]
             self.curves["yardstick"] = {
                 "cpu_s": [run.cpu_s for run in runs],
                 "rms_percent": [run.rms_percent for run in runs],

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.engine import modes, run_timed, warm
+from benchmarks.engine import Timed, batches_of, modes, run_timed, set_up_beyond_plain, warm
 from benchmarks.machine import one_core
 from benchmarks.row import Row
 from mcsim.simulation import Simulation
-from mcsim.simulation_settings import StoppingRule
 from validation.case import Case, built_in, read_dicom
 from validation.studies.monte_carlo import MonteCarloOptions, prepare_simulation
 
 FloatArray = NDArray[np.float64]
 
-BATCHES = 20
+PRODUCTIVE = 1.2e6  # histories of a run that leave their seed
 SOFT_TISSUE = ("muscle", "mean_male_soft_tissue")
 GOAL_PERCENT = 1.0
 FULL, REFERENCE = ("interseed", "patient"), ("superposition", "water")
@@ -51,52 +48,49 @@ def _what(name: str) -> str:
     return f"ΔD to 1 % in the soft-tissue target of {name}: CPU time of two plain runs over ours"
 
 
-def _prepared(case: Case, mode: str, seeds: str, media: str, run_seed: int) -> tuple[Simulation, float]:
-    """A simulation of the case with this variance reduction, and the CPU time it took to set up."""
-    begun = time.process_time()
-    chosen: dict[str, Any] = {"seeds": seeds, "media": media, "run_seed": run_seed}
-    if "variance_reduction" in MonteCarloOptions.__dataclass_fields__:
-        chosen["variance_reduction"] = mode
-    options = MonteCarloOptions(**chosen)
-    return prepare_simulation(case, options), time.process_time() - begun
+def _prepared(case: Case, mode: str, seeds: str, media: str) -> Simulation:
+    """A simulation of the case; with the default variance reduction it keeps the superposition in water."""
+    return prepare_simulation(
+        case,
+        MonteCarloOptions(seeds=seeds, media=media, variance_reduction=mode, difference=mode != modes()[0]),
+    )
 
 
 def _measure(name: str, case: Case, rounds: int) -> Row:
-    plain, default = modes()[0], modes()[-1]
-    runs: dict[tuple[str, str, str], list[tuple[FloatArray, FloatArray, float]]] = {}
-    simulations: dict[tuple[str, str, str], Simulation] = {}
-    extra = 0.0
-    for what in (FULL, REFERENCE):
-        _prepared(case, plain, *what, run_seed=1)
-        simulations[plain, *what], at_least = _prepared(case, plain, *what, run_seed=1)
-        simulations[default, *what], needed = _prepared(case, default, *what, run_seed=1)
-        extra += max(0.0, needed - at_least) if default != plain else 0.0
-    full = simulations[plain, *FULL]
-    target = _soft_tissue(full)
+    plain, default = modes()
+    simulations = {
+        "full": _prepared(case, plain, *FULL),
+        "water": _prepared(case, plain, *REFERENCE),
+        "ours": _prepared(case, default, *FULL),
+    }
+    runs: dict[str, list[Timed]] = {what: [] for what in simulations}
     for simulation in simulations.values():
         warm(simulation)
+    extra = []
     for k in range(rounds):
-        rule = StoppingRule(batches=(k * BATCHES, (k + 1) * BATCHES))
-        for key, simulation in simulations.items():
-            timed = run_timed(simulation, rule)
-            runs.setdefault(key, []).append((timed.dose[target], timed.std_dev[target], timed.cpu_s))
-    local = np.mean([dose for dose, _, _ in runs[plain, *FULL]], axis=0)
+        for what, simulation in simulations.items():
+            runs[what].append(run_timed(simulation, batches_of(simulation, PRODUCTIVE, k)))
+        extra.append(set_up_beyond_plain(lambda mode: _prepared(case, mode, *FULL), default))
+    target = _soft_tissue(simulations["full"])
+    known = runs["ours"][0].result.difference_to_water()[0]
+    target &= np.isfinite(known)
+    local = np.mean([run.dose[target] for run in runs["full"]], axis=0)
     # Two independent plain runs, the time divided between them in the best way: T = (√q₁ + √q₂)² / (1 %)² with
     # q the squared relative uncertainty times the CPU time of each.
     apart = [
-        sum(_quality(runs[plain, *what][k], local) ** 0.5 for what in (FULL, REFERENCE)) ** 2
+        sum(_quality(runs[what][k], target, local) ** 0.5 for what in ("full", "water")) ** 2
         / GOAL_PERCENT**2
         for k in range(rounds)
     ]
-    together, common = (
-        _time_of_difference(runs[mode, *FULL], runs[mode, *REFERENCE], local) for mode in (default, plain)
-    )
-    ours = together + extra
+    # The superposition in water is known; ΔD is as uncertain as the dose.
+    ours = [_quality(runs["ours"][k], target, local) / GOAL_PERCENT**2 + extra[k] for k in range(rounds)]
     note = (
-        f"{np.median(apart):.2f} CPU s against {ours:.2f} CPU s ({extra:.2f} s of it set-up); with common random "
-        f"numbers alone {common:.2f} s; {int(target.sum())} voxels"
+        f"{np.median(apart):.2f} CPU s against {np.median(ours):.2f} CPU s ({np.median(extra):.2f} s of it set-up); "
+        f"two plain runs with common random numbers {_common(runs['full'], runs['water'], target, local):.2f} s; "
+        f"stated variance {_stated_over_seen(runs['ours'], target):.3f} of that between rounds; "
+        f"{int(target.sum())} voxels"
     )
-    return Row(_what(name), tuple(a / ours for a in apart), "", 5.0, True, note=note)
+    return Row(_what(name), tuple(a / b for a, b in zip(apart, ours, strict=True)), "", 5.0, True, note=note)
 
 
 def _soft_tissue(simulation: Simulation) -> NDArray[np.bool_]:
@@ -107,19 +101,21 @@ def _soft_tissue(simulation: Simulation) -> NDArray[np.bool_]:
     return np.asarray((simulation.target_weight >= 0.5) & soft & (simulation.tissue_fraction == 1.0))
 
 
-def _quality(run: tuple[FloatArray, FloatArray, float], local: FloatArray) -> float:
+def _quality(run: Timed, target: NDArray[np.bool_], local: FloatArray) -> float:
     """Mean squared uncertainty in % of the local dose, times the CPU time, %² s."""
-    _, std_dev, cpu = run
-    return float(np.mean((100.0 * std_dev / local) ** 2)) * cpu
+    return float(np.mean((100.0 * run.std_dev[target] / local) ** 2)) * run.cpu_s
 
 
-def _time_of_difference(
-    full: list[tuple[FloatArray, FloatArray, float]],
-    reference: list[tuple[FloatArray, FloatArray, float]],
-    local: FloatArray,
-) -> float:
-    """CPU time after which the rms uncertainty of the difference of two runs is 1 % of the local dose."""
-    difference = np.array([a[0] - b[0] for a, b in zip(full, reference, strict=True)])
-    variance = float(np.mean(difference.var(axis=0, ddof=1) / (0.01 * local) ** 2))
-    cpu = float(np.mean([a[2] + b[2] for a, b in zip(full, reference, strict=True)]))
+def _stated_over_seen(runs: list[Timed], target: NDArray[np.bool_]) -> float:
+    """Mean stated variance over the variance between rounds."""
+    seen = np.var([run.dose[target] for run in runs], axis=0, ddof=1)
+    stated = np.mean([run.std_dev[target] ** 2 for run in runs], axis=0)
+    return float(stated.sum() / seen.sum())
+
+
+def _common(full: list[Timed], water: list[Timed], target: NDArray[np.bool_], local: FloatArray) -> float:
+    """CPU time to the goal by plain runs that share their random numbers, from the spread of their difference."""
+    difference = [a.dose[target] - b.dose[target] for a, b in zip(full, water, strict=True)]
+    variance = float(np.mean(np.var(difference, axis=0, ddof=1) / (0.01 * local) ** 2))
+    cpu = float(np.mean([a.cpu_s + b.cpu_s for a, b in zip(full, water, strict=True)]))
     return variance * cpu / GOAL_PERCENT**2

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.engine import modes, rms_percent, run_timed, warm
+from benchmarks.engine import batches_of, modes, rms_percent, run_timed, warm
 from benchmarks.machine import one_core
 from benchmarks.neck13 import CENTRAL_CUBE, VOXELS, neck13
 from benchmarks.row import Row, ratios
 from benchmarks.yardstick import YardstickRun, run_yardstick
-from mcsim.simulation_settings import StoppingRule
 
-BATCHES = 20
+PRODUCTIVE = (
+    2.4e6  # histories of a round that leave their seed; far fewer leave voxels behind bone without any
+)
 
 
 def measure_efficiency(rounds: int) -> tuple[list[Row], dict[str, object]]:
@@ -27,7 +28,7 @@ def measure_efficiency(rounds: int) -> tuple[list[Row], dict[str, object]]:
             yardsticks.append(run_yardstick(k))
             for mode, simulation in simulations.items():
                 chosen = inside & (simulation.tissue_fraction == 1.0)
-                timed = run_timed(simulation, StoppingRule(batches=(k * BATCHES, (k + 1) * BATCHES)))
+                timed = run_timed(simulation, batches_of(simulation, PRODUCTIVE, k))
                 efficiency = 1.0 / (rms_percent(timed, chosen) ** 2 * timed.cpu_s)
                 runs[mode].append(
                     (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,16 +23,8 @@ PLAIN = "none"
 
 
 def modes() -> tuple[str, ...]:
-    """Ways of variance reduction that this version of the engine has, the plain one first, its default last."""
-    default = {field.name: field.default for field in fields(Settings)}.get("variance_reduction", PLAIN)
-    return (PLAIN,) if default == PLAIN else (PLAIN, str(default))
-
-
-def settings_of(mode: str, **settings: Any) -> Settings:
-    """Settings with this variance reduction."""
-    if "variance_reduction" in {field.name for field in fields(Settings)}:
-        settings["variance_reduction"] = mode
-    return Settings(**settings)
+    """No variance reduction, and the engine's default."""
+    return PLAIN, Settings().variance_reduction
 
 
 def along_z(positions: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -56,7 +49,7 @@ def simulation_of(
         axes,
         np.ones(len(positions)),
         HALF_LIFE_D,
-        settings_of(mode, **settings),
+        Settings(variance_reduction=mode, **settings),
         target_weight=target_weight,
         threads=threads,
     )
@@ -78,6 +71,30 @@ def run_timed(simulation: Simulation, rule: StoppingRule, result: Result | None 
     result = simulation.run(rule, result)
     dose, std_dev = result.dose_per_history(), result.dose_per_history_std_dev()
     return Timed(result, dose, std_dev, time.process_time() - start)
+
+
+def batches_of(simulation: Simulation, productive: float, number: int = 0) -> StoppingRule:
+    """The rule for the `number`-th disjoint share of batches with some `productive` histories that leave their seed."""
+    count = max(2, round(productive / simulation.settings.productive_histories_per_batch))
+    return StoppingRule(batches=(number * count, (number + 1) * count))
+
+
+def set_up_beyond_plain(make: Callable[[str], object], mode: str) -> float:
+    """CPU seconds that setting up with this variance reduction takes longer than without.
+
+    Parameters
+    ----------
+    make : callable
+        Sets up with the variance reduction given.
+    mode : str
+        The variance reduction.
+    """
+    seconds = {}
+    for way in (PLAIN, mode):
+        begun = time.process_time()
+        make(way)
+        seconds[way] = time.process_time() - begun
+    return max(0.0, seconds[mode] - seconds[PLAIN])
 
 
 def warm(simulation: Simulation) -> None:

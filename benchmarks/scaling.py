@@ -8,18 +8,26 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.engine import along_z, modes, rms_percent, run_timed, simulation_of, warm
+from benchmarks.engine import (
+    along_z,
+    batches_of,
+    modes,
+    rms_percent,
+    run_timed,
+    set_up_beyond_plain,
+    simulation_of,
+    warm,
+)
 from benchmarks.machine import one_core
 from benchmarks.neck13 import VOXELS, neck13
 from benchmarks.row import Row, ratios
 from mcsim.phantom import Phantom, surrounded
 from mcsim.simulation import Simulation
-from mcsim.simulation_settings import StoppingRule
 
-BATCHES = 10
+PRODUCTIVE = 6e5  # histories of a run that leave their seed
 SEED_COUNTS = (1, 8, 27, 64, 125, 200)
 VOXELS_ALONG_EDGE = (12, 20, 30, 40, 60, 80, 120)  # of the 6 cm cube: 5 mm to 0.5 mm
-BATCH_COUNTS = (5, 10, 20, 40, 80)
+RUN_LENGTHS = (3e5, 6e5, 1.2e6, 2.4e6, 4.8e6)  # histories that leave their seed
 
 Curve = dict[str, list[float]]
 
@@ -35,11 +43,11 @@ def measure_threads(rounds: int) -> Row:
     for k in range(rounds):
         for threads, simulation in ((1, one), (2, two)):
             start, used = time.perf_counter(), time.process_time()
-            simulation.run(StoppingRule(batches=(k * 2 * BATCHES, (k + 1) * 2 * BATCHES)))
+            simulation.run(batches_of(simulation, 2 * PRODUCTIVE, k))
             times[threads].append(time.perf_counter() - start)
             cpu[threads].append(time.process_time() - used)
     note = (
-        f"{np.median(times[1]):.2f} s against {np.median(times[2]):.2f} s, wall time, {2 * BATCHES} batches; "
+        f"{np.median(times[1]):.2f} s against {np.median(times[2]):.2f} s, wall time; "
         f"CPU time of both threads {np.median(ratios(cpu[2], cpu[1])):.2f} times that of one"
     )
     return Row("Two threads: speed over one thread's", ratios(times[1], times[2]), "", 1.85, True, note=note)
@@ -68,7 +76,7 @@ def measure_seed_counts(rounds: int) -> tuple[Row, Curve]:
             warm(simulation)
         for k in range(rounds):
             for n, simulation in simulations.items():
-                timed = run_timed(simulation, StoppingRule(batches=(k * BATCHES, (k + 1) * BATCHES)))
+                timed = run_timed(simulation, batches_of(simulation, PRODUCTIVE, k))
                 cost.setdefault(n, []).append(1e6 * timed.cpu_s / timed.result.histories)
     curve = {
         "seeds": [float(n) for n in cost],
@@ -94,22 +102,23 @@ def measure_voxels() -> Curve:
         for along_edge in VOXELS_ALONG_EDGE:
             simulation = neck13(modes()[-1], along_edge)
             warm(simulation)
-            timed = run_timed(simulation, StoppingRule(batches=(0, BATCHES)))
+            timed = run_timed(simulation, batches_of(simulation, PRODUCTIVE))
             curve["voxels"].append(float(along_edge) ** 3)
             curve["us_per_history"].append(1e6 * timed.cpu_s / timed.result.histories)
     return curve
 
 
 def measure_histories(mode: str, chosen: NDArray[np.bool_]) -> Curve:
-    """CPU time, histories and rms uncertainty over chosen voxels as a run of neck13 goes on."""
+    """CPU time (set-up of the mode included), histories and rms over chosen voxels of runs of neck13."""
     curve: Curve = {"cpu_s": [], "histories": [], "rms_percent": []}
     with one_core():
         simulation = neck13(mode)
         warm(simulation)
         voxels = chosen & (simulation.tissue_fraction == 1.0)
-        for batches in BATCH_COUNTS:
-            timed = run_timed(simulation, StoppingRule(batches=(0, batches)))
-            curve["cpu_s"].append(timed.cpu_s)
+        set_up = set_up_beyond_plain(neck13, mode)
+        for productive in RUN_LENGTHS:
+            timed = run_timed(simulation, batches_of(simulation, productive))
+            curve["cpu_s"].append(timed.cpu_s + set_up)
             curve["histories"].append(float(timed.result.histories))
             curve["rms_percent"].append(rms_percent(timed, voxels))
     return curve
