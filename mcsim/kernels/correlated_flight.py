@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import inlined_jit
 from mcsim.kernels.block_flight import next_voxel
 from mcsim.kernels.second_weight import mean_attenuated
 from mcsim.kernels.voxel_grid import SEED_FLAG
 
 
-@jit
+@inlined_jit
 def fly_correlated(
     voxel, now, stop, tick, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of, density_of, cell_of,
-    multiple, stride, coefficients, mu_water, scored, phantom_weight, water_weight, trial, tally, water, region,
-    spectrum, index,
+    multiple, stride, kerma_ratio, coefficients, mu_water, scored, scored_water, phantom_weight, water_weight, trial,
+    tally, water, region, spectrum, index,
 ):  # fmt: skip
     """Step from `voxel` at `now` to `stop` or to a voxel of another kind.
 
-    Ray parameters are in ticks of `tick` cm. `coefficients` (media, 5) holds the mass attenuation, cm²/g; what a
-    centimetre scores to the medium and, less that, to water; and the same two for the control: the score in water
-    times the medium's ratio of µ_en/ρ. The multiple in a voxel is `multiple[cell_of[voxel] + medium · stride]`. A
-    `trial` scores the moments D·W into `tally` and W² into `water` instead. Returns the voxel, `now`, the second weight,
-    the next faces, and the medium.
+    Ray parameters are in ticks of `tick` cm. `coefficients` (media, 3) holds the mass attenuation, cm²/g, and what a
+    centimetre scores to the medium and, less that, to water; it scores `scored_water` in water, and the control `multiple`
+    times that, to the medium times `kerma_ratio` (media,). The multiple in a voxel is `multiple[cell_of[voxel] + medium ·
+    stride]`. A `trial` scores the moments D·W into `tally` and W² into `water` instead. Returns the voxel, `now`, the
+    second weight, the next faces, and the medium.
     """
     spectra = region.shape[0] > 0
     while True:
@@ -43,15 +43,16 @@ def fly_correlated(
             here *= mean
             phantom_weight *= passed
         if trial:
-            in_water *= coefficients[medium, 3]
+            in_water *= scored_water * kerma_ratio[medium]
             tally[i] += here * coefficients[medium, 1] * in_water
             water[i] += in_water * in_water
         else:
-            in_water *= multiple[cell_of[i] + medium * stride]
-            tally[i] += here * coefficients[medium, 1] - in_water * coefficients[medium, 3]
+            in_water *= scored_water * multiple[cell_of[i] + medium * stride]
+            known = in_water * kerma_ratio[medium]
+            tally[i] += here * coefficients[medium, 1] - known
             further = coefficients[medium, 2]
             if further != 0.0:
-                water[i] += here * further - in_water * coefficients[medium, 4]
+                water[i] += here * further - (in_water - known)
         if spectra:
             spectrum[region[i], index] += here * scored
         now = following

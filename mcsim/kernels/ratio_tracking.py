@@ -7,12 +7,14 @@ al. 2014, doi:10.1145/2661229.2661292). Where all is water there are no points a
 
 from __future__ import annotations
 
-from mcsim.kernels._jit import jit
+import math
+
+from mcsim.kernels._jit import inlined_jit
 from mcsim.kernels.rng import optical_path
 from mcsim.kernels.voxel_grid import cell
 
 
-@jit
+@inlined_jit
 def weight_outside(voxels, coefficients, mu_water, x, y, z, u, v, w, t, t_end, state):
     """Factor of the second weight between `t` and `t_end`, outside the block; 0 beyond the phantom.
 
@@ -29,6 +31,12 @@ def weight_outside(voxels, coefficients, mu_water, x, y, z, u, v, w, t, t_end, s
     h_y = (last_y - first_y) / cells_y
     h_z = (last_z - first_z) / cells_z
     factor = 1.0
+    if voxels.only_medium.shape[0] == 1 and voxels.only_medium[0] >= 0:
+        # all is one medium of one density
+        return math.exp(
+            (mu_water - voxels.largest_density[0, voxels.only_medium[0]] * coefficients[voxels.only_medium[0], 0])
+            * (t_end - t)
+        )
     while t < t_end:
         cx = min(max(int((x + t * u - first_x) / h_x), 0), cells_x - 1)
         cy = min(max(int((y + t * v - first_y) / h_y), 0), cells_y - 1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from mcsim.kernels._jit import inlined_jit, jit
+from mcsim.kernels._jit import inlined_jit
 from mcsim.kernels.solids import interval
 from mcsim.kernels.tables import HC_KEV_ANGSTROM
 
@@ -27,7 +27,7 @@ def mean_attenuated(x):
     return (1.0 - e) / x, e
 
 
-@jit
+@inlined_jit
 def node_of(energy, cosine, tables):
     """Place of a momentum transfer among the tabulated ones: node and share of the interval above it."""
     last = tables.incoherent_function.shape[1] - 1
@@ -37,7 +37,7 @@ def node_of(energy, cosine, tables):
     return node, position - node
 
 
-@jit
+@inlined_jit
 def share_at(shares, energy, medium, tables):
     """Interpolated column `medium` of an energy table (nodes, media) that spans the medium tables' energies."""
     last = shares.shape[0] - 1
@@ -47,7 +47,7 @@ def share_at(shares, energy, medium, tables):
     return low + (position - node) * (shares[node + 1, medium] - low)
 
 
-@jit
+@inlined_jit
 def incoherent_ratio(energy, cosine, medium, water, shares, tables):
     """Ratio of the mass differential incoherent cross sections of a medium and water."""
     node, above = node_of(energy, cosine, tables)
@@ -59,7 +59,7 @@ def incoherent_ratio(energy, cosine, medium, water, shares, tables):
     return share_at(shares, energy, medium, tables) * here / in_water
 
 
-@jit
+@inlined_jit
 def coherent_ratio(energy, cosine, medium, water, shares, tables):
     """Ratio of the mass differential coherent cross sections of a medium and water."""
     node, _ = node_of(energy, cosine, tables)
@@ -69,7 +69,7 @@ def coherent_ratio(energy, cosine, medium, water, shares, tables):
     return share_at(shares, energy, medium, tables) * here / in_water
 
 
-@jit
+@inlined_jit
 def optical_depth(solids, tables, index, above, x, y, z, u, v, w, t, t_end, intervals):
     """Optical depth of a seed on a ray of its own frame between `t` and `t_end`; `intervals` is scratch."""
     count = solids.z_min.shape[0]
