@@ -14,6 +14,7 @@ from validation.studies.compare import Comparison, compare
 SPACING = 0.15
 NOISE = 0.02  # relative standard uncertainty of a voxel
 GROUPS = 20
+KNOWN_BELOW = 0.4  # cm
 
 
 def _disc(name: str, role: str, centre: tuple[float, float], radius: float, half: float) -> Structure:
@@ -142,3 +143,16 @@ def tg43(case: Case) -> xr.Dataset:
 def comparison(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> Comparison:
     """The two doses judged."""
     return compare(case, monte_carlo, tg43)
+
+
+@pytest.fixture(scope="session")
+def to_water(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> Comparison:
+    """The comparison of a result that has kept the dose in water: 10 % above TG-43, known to 0.1 %, below a plane."""
+    dims = ("x", "y", "z")
+    water = np.where(tg43.z < KNOWN_BELOW, 1.1 * tg43.dose, np.nan)
+    kept = monte_carlo.assign(
+        water_superposition_dose=(dims, water),
+        water_superposition_dose_std_dev=(dims, 0.001 * water),
+        difference_to_water=(dims, monte_carlo.dose.to_numpy() - water),
+    )
+    return compare(case, kept, tg43)

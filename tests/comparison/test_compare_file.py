@@ -29,9 +29,18 @@ def written(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) ->
     return path
 
 
-def test_every_dataset_is_on_the_page(written: Path) -> None:
-    documented = {row[0]: (row[1], row[2]) for row in _rows("Datasets")}
-    with h5py.File(written) as file:
+@pytest.fixture(scope="module")
+def written_with_difference(to_water: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("comparison") / "comparison.h5"
+    to_water.write(path)
+    return path
+
+
+@pytest.mark.parametrize("difference", [False, True])
+def test_every_dataset_is_on_the_page(written: Path, written_with_difference: Path, difference: bool) -> None:
+    rows = [row for row in _rows("Datasets") if difference or not row[3].startswith("with `--difference`")]
+    documented = {row[0]: (row[1], row[2]) for row in rows}
+    with h5py.File(written_with_difference if difference else written) as file:
         found = {}
         for name, dataset in file.items():
             dims = [dim.label for dim in dataset.dims]

@@ -10,7 +10,7 @@ import pytest
 from mcsim.physics_settings import PhysicsSettings
 from validation.commands.tissue_options import tissues_of
 from validation.report.facts import run_facts, settings_notes
-from validation.report.settings_text import physics_rows, plain, tissue_rows
+from validation.report.settings_text import physics_rows, plain, technique_rows, tissue_rows
 from validation.studies.compare import Comparison
 from validation.studies.media_settings import MediaSettings
 
@@ -102,9 +102,44 @@ def test_nothing_replaced_says_why(mode: str, words: str) -> None:
     assert dict(tissue_rows(settings(tissues)))["Seeds and streaks on the CT"] == words
 
 
+CORRELATED = {
+    "roulette outside the scoring region": {"survival": 1.0 / 3.0, "beyond_cm": 4.0},
+    "copies of photons scattered where the phantom scatters more than water": {"most": 8},
+    "correlated sampling against water": {
+        "water_table_digest": "ab" * 32,
+        "water_table_histories": 150_000_000,
+        "trial_histories": 100_000,
+    },
+}
+
+
+def test_techniques_that_made_the_dose() -> None:
+    rows = dict(technique_rows(settings(techniques=CORRELATED)))
+    assert next(iter(rows)) == "Variance reduction"
+    assert rows["Variance reduction"].startswith("correlated sampling: photons are sampled in water")
+    assert rows["Known dose in water"] == "table of one seed, 150\u202f000\u202f000 histories"
+    assert rows["Water-table digest"] == "ab" * 32
+    assert rows["Share taken away"] == "from rays and a trial of 100\u202f000 histories"
+    assert rows["Copies of photons"].startswith("up to 8 of one")
+    assert rows["Roulette"].startswith("1 photon of 3 goes on beyond 4 cm")
+    assert technique_rows(settings(techniques={})) == [
+        ("Variance reduction", "none: plain transport in the patient")
+    ]
+
+
+def test_a_technique_that_the_text_does_not_know_is_told_as_it_is() -> None:
+    known = "roulette outside the scoring region"
+    rows = dict(technique_rows({"techniques": {"splitting": {"most_cm": 2}, known: {"gone": True}}}))
+    assert rows == {
+        "Splitting": "most / cm: 2",
+        "Roulette outside the scoring region": "gone: yes",
+    }
+
+
 def test_water_and_files_of_before_say_nothing() -> None:
     assert tissue_rows({"media_mode": "water"}) == []
     assert physics_rows({"media_mode": "water"}) == []
+    assert technique_rows({"media_mode": "water"}) == []
     old = {"hounsfield_curve": "neck", "seed_artefact_voxels_overridden": 12}
     assert tissue_rows(old) == [
         ("CT numbers to tissues", "neck"),
@@ -114,12 +149,15 @@ def test_water_and_files_of_before_say_nothing() -> None:
 
 def test_the_report_shows_no_json(comparison: Comparison) -> None:
     data = comparison.data.copy()
-    record = settings(analogue=False, spectra_of=[], variance_reduction="none", voxel_cm=0.1)
+    record = settings(
+        analogue=False, spectra_of=[], variance_reduction="correlated", techniques=CORRELATED, voxel_cm=0.1
+    )
     data.attrs["monte_carlo_settings"] = json.dumps(record)
     rows = settings_notes(Comparison(data)) + run_facts(Comparison(data))
     assert not [row for row in rows if any(sign in row[1] for sign in '{}[]"')]
     assert dict(rows)["Monte Carlo: analogue"] == "no"
     assert dict(rows)["Monte Carlo: voxel / cm"] == "0.1"
+    assert dict(rows)["Water-table digest"] == "ab" * 32
     assert dict(rows)["Coherent scattering"] == "with atomic form factors"
     assert len([what for what, _ in rows if what == "Media by CT number"]) == 1
 

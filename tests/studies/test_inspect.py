@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from mcsim.hdf5_file import create
 from mcsim.invalid_input import InvalidInput
 from mcsim.materials import material_library
-from mcsim.result_file import read_result
+from mcsim.result_file import read_result, write_result
 from mcsim.simulation_settings import StoppingRule
 from validation.case import Case, built_in
 from validation.cli import app, main
@@ -100,6 +102,36 @@ def test_a_monte_carlo_file_is_summed_up(files: Path) -> None:
     assert lines_with(text, "grid", "of 4 × 4 × 4 mm")
     assert lines_with(text, "histories", "in 2 batches")
     assert lines_with(text, "CT curve", "neck")
+
+
+def test_a_monte_carlo_file_says_what_made_it(files: Path, tmp_path: Path) -> None:
+    text = printed(files / "monte_carlo.h5")
+    assert lines_with(text, "Variance reduction", "correlated sampling")
+    assert lines_with(text, "Known dose in water", "table of one seed")
+    assert "stayed in tissue" not in text
+    result, case_digest = read_result(files / "monte_carlo.h5")
+    # the columns of a plain result: where the energy stayed, in % of that emitted
+    fates = np.array([1000, 600, 200, 50, 150]) * 2**16
+    plain = dataclasses.replace(
+        result, settings={**result.settings, "variance_reduction": "none", "techniques": {}}, balance=fates
+    )
+    write_result(tmp_path / "plain.h5", plain, case_digest)
+    text = printed(tmp_path / "plain.h5")
+    assert lines_with(text, "Variance reduction", "none: plain transport")
+    assert lines_with(text, "stayed in tissue", "60 %")
+
+
+def test_the_difference_to_water_is_told_by_medium(files: Path, tmp_path: Path) -> None:
+    result, case_digest = read_result(files / "monte_carlo.h5")
+    assert "infinite water" not in printed(files / "monte_carlo.h5").split("Techniques")[1]
+    water = np.where(np.arange(result.medium.shape[2]) > 2, 0.5 * result.dose_per_history(), np.nan)
+    kept = dataclasses.replace(result, water_superposition=(water, 0.0 * water))
+    write_result(tmp_path / "kept.h5", kept, case_digest)
+    text = printed(tmp_path / "kept.h5").split("infinite water, in structures")[1]
+    muscle = lines_with(text, "muscle")[0].split()
+    # half of the dose by construction; two batches leave groups empty, so there is no uncertainty
+    assert float(muscle[2]) == pytest.approx(float(muscle[3]), rel=2e-3)
+    assert muscle[4] == "nan"
 
 
 def test_a_tg43_file_is_summed_up(files: Path) -> None:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from validation.report.number_text import duration, number
-from validation.report.settings_text import TOLD_HERE, label, physics_rows, plain, tissue_rows
+from validation.report.settings_text import (
+    TOLD_HERE,
+    label,
+    physics_rows,
+    plain,
+    technique_rows,
+    tissue_rows,
+)
 from validation.report.tables import FULLY_COVERED, ordered_structures
 from validation.studies.compare import Comparison
 
@@ -175,6 +182,7 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         constant = float(attributes["monte_carlo_dose_rate_constant"])
         source = attributes["monte_carlo_dose_rate_constant_source"]
         facts.append(("Monte Carlo dose-rate constant", f"{constant:.4g} cGy h⁻¹ U⁻¹ ({source})"))
+    facts += technique_rows(comparison.monte_carlo_settings)
     facts += physics_rows(comparison.monte_carlo_settings)
     for engine, settings in (
         ("Monte Carlo", comparison.monte_carlo_settings),

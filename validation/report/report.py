@@ -70,6 +70,7 @@ def render(comparison: Comparison) -> str:
         settings_notes=facts.settings_notes(comparison),
         slices=views,
         structures=facts.structure_table(comparison),
+        to_water=tables.water_table(comparison),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from validation.report.number_text import number
@@ -15,6 +15,8 @@ TOLD_HERE = frozenset(
     {
         "physics",
         "spectrum",
+        "techniques",
+        "variance_reduction",
         "hounsfield_curve",
         "media_settings",
         "voxels_by_contour",
@@ -121,6 +123,93 @@ def physics_rows(settings: Mapping[str, Any]) -> Rows:
     if "spectrum" in settings:
         rows.append(("Spectrum", str(settings["spectrum"]) or "the seed model's own"))
     return rows
+
+
+def technique_rows(settings: Mapping[str, Any]) -> Rows:
+    """Techniques that made the dose besides plain transport, as (what, value).
+
+    Parameters
+    ----------
+    settings : mapping
+        Settings of the Monte Carlo result; files written before there was a choice say nothing.
+
+    Returns
+    -------
+    list of (str, str)
+        Rows; what is known of a technique that this text does not know is told as it is.
+
+    Examples
+    --------
+    >>> technique_rows({"techniques": {}})
+    [('Variance reduction', 'none: plain transport in the patient')]
+    >>> technique_rows({"techniques": {"roulette outside the scoring region": {"survival": 0.25, "beyond_cm": 3.0}}})
+    [('Roulette', '1 photon of 4 goes on beyond 3 cm from the scoring region, with the weight of all')]
+    """
+    techniques = settings.get("techniques")
+    if not isinstance(techniques, Mapping):
+        return []
+    if not techniques:
+        return [("Variance reduction", "none: plain transport in the patient")]
+    rows: Rows = []
+    # files sort them by name; what is done to every photon comes first here
+    for name in [*filter(techniques.__contains__, _TECHNIQUES), *(n for n in techniques if n not in _TECHNIQUES)]:
+        parameters = techniques[name]
+        known = _TECHNIQUES.get(name)
+        try:
+            rows += known(parameters) if known else [_as_it_is(name, parameters)]
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            rows.append(_as_it_is(name, parameters))
+    return rows
+
+
+def _correlated(parameters: Mapping[str, Any]) -> Rows:
+    trial, table = int(parameters["trial_histories"]), float(parameters["water_table_histories"])
+    return [
+        (
+            "Variance reduction",
+            "correlated sampling: photons are sampled in water around their seed and carry the dose in the patient "
+            "and the dose in water; what the latter is off its known mean is taken away, in the patient as in water",
+        ),
+        (
+            "Known dose in water",
+            f"table of one seed, {number(table, 0)} histories",
+        ),
+        ("Water-table digest", str(parameters["water_table_digest"])),
+        (
+            "Share taken away",
+            f"from rays and a trial of {number(trial, 0)} histories" if trial else "all: water only",
+        ),
+    ]
+
+
+def _copies(parameters: Any) -> Rows:
+    most = parameters["most"] if isinstance(parameters, Mapping) else parameters
+    return [
+        (
+            "Copies of photons",
+            f"up to {int(most)} of one scattered where the patient scatters more than water",
+        )
+    ]
+
+
+def _roulette(parameters: Mapping[str, Any]) -> Rows:
+    one_of = number(1.0 / float(parameters["survival"]), 0)
+    beyond = f"beyond {float(parameters['beyond_cm']):g} cm from the scoring region"
+    return [("Roulette", f"1 photon of {one_of} goes on {beyond}, with the weight of all")]
+
+
+def _as_it_is(name: str, parameters: object) -> tuple[str, str]:
+    what = name[:1].upper() + name[1:]
+    if not isinstance(parameters, Mapping):
+        return what, plain(parameters)
+    return what, "; ".join(f"{label(key)}: {plain(value)}" for key, value in parameters.items()) or "yes"
+
+
+_TECHNIQUES: dict[str, Callable[[Any], Rows]] = {
+    "correlated sampling against water": _correlated,
+    "copies of photons scattered where the phantom scatters more than water": _copies,
+    "roulette outside the scoring region": _roulette,
+}
 
 
 def _fluorescence(off: list[str]) -> str:

@@ -267,3 +267,46 @@ def difference_table(comparison: Comparison) -> list[tuple[str, ...]]:
         values = [float(structure.difference_mean), *map(float, structure.difference_percentile)]
         rows.append((name, *(number(value, 1, sign=True) for value in values)))
     return rows
+
+
+def water_table(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Mean difference of every structure from the seeds one by one in infinite water.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of tuple of str
+        Name, dose in water, difference, difference in % of it, and what share of the volume is told, if not all of it;
+        empty where the result has not kept the dose in water.
+    """
+    if "difference_to_water_mean" not in comparison.data:
+        return []
+    rows: list[tuple[str, ...]] = []
+    for name in ordered_structures(comparison):
+        data = comparison.data.sel(structure=name)
+        water, difference, u = (
+            float(data[part])
+            for part in (
+                "water_superposition_mean",
+                "difference_to_water_mean",
+                "difference_to_water_std_dev",
+            )
+        )
+        percent = NOT_DEFINED
+        if water > 0:
+            percent = _with_unit(measured(100 * difference / water, 100 * u / water, "%", sign=True), "%")
+        known = float(data.water_known)
+        rows.append(
+            (
+                name,
+                _with_unit(number(water, decimals(u, "Gy")), "Gy"),
+                _with_unit(measured(difference, u, "Gy", sign=True), "Gy"),
+                percent,
+                f"in {known:.0f}\u00a0% of it" if known < FULLY_COVERED else "",
+            )
+        )
+    return rows

@@ -12,6 +12,7 @@ from validation.case import Case
 from validation.evaluate.difference import DoseRateConstant, voxel_difference
 from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.comparison_judgement import add_judgement
+from validation.studies.comparison_water import add_difference_to_water
 from validation.studies.dataset_file import put
 
 _GRID = ("x", "y", "z")
@@ -53,6 +54,7 @@ def build(
     _add_contours(data, case)
     _add_seeds(data, case)
     add_judgement(data, monte_carlo)
+    add_difference_to_water(data, monte_carlo)
     return data
 
 

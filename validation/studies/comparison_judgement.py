@@ -144,7 +144,7 @@ def _judge(data: xr.Dataset, monte_carlo: xr.Dataset, structure: int) -> _Judged
         )
         rescaled_std_dev = 0.5 * np.abs(higher - lower)
     std_dev, bias, curve_std_dev = rescaled * np.nan, rescaled * np.nan, levels * np.nan
-    groups = _group_doses(monte_carlo, voxels)
+    groups = group_doses(monte_carlo, voxels)
     if groups is not None and voxels.flat.size:
         weights = group_weights(monte_carlo)
         found = index_uncertainties(indices[:, 0], groups, voxels, prescription, weights)
@@ -187,17 +187,17 @@ def _judge_dose_to_water(
         return nothing, nothing
     dose = monte_carlo.dose_to_water.to_numpy().ravel()[voxels.flat].astype(float)
     indices = dose_volume_indices(dose, voxels, prescription)
-    groups = _group_doses(monte_carlo, voxels, "group_dose_to_water")
+    groups = group_doses(monte_carlo, voxels, "group_dose_to_water")
     if groups is None or not voxels.flat.size:
         return indices, nothing
     weights = group_weights(monte_carlo)
     return indices, index_uncertainties(indices, groups, voxels, prescription, weights).std_dev
 
 
-def _group_doses(
+def group_doses(
     monte_carlo: xr.Dataset, voxels: StructureVoxels, name: str = "group_dose"
 ) -> NDArray[np.float64] | None:
-    """Group doses at a structure's voxels, None where they do not cover it (BODY)."""
+    """Group doses at a structure's voxels, (groups, voxels) in Gy; None where they do not cover it (BODY)."""
     if name not in monte_carlo or not monte_carlo.sizes["voxel"]:
         return None
     stored = np.asarray(monte_carlo.group_voxel)

@@ -14,8 +14,11 @@ from mcsim.hounsfield import PACKAGED_CURVES, packaged_curve
 from mcsim.invalid_input import InvalidInput
 from mcsim.materials import material, material_library
 from mcsim.medium_tables import mass_energy_absorption
+from mcsim.result import Result
 from mcsim.result_file import read_result
 from mcsim.seed_model import load_seed_model, seed_model_names
+from validation.evaluate.difference_to_water import difference_to_water
+from validation.report.settings_text import technique_rows
 from validation.studies.compare import Comparison
 from validation.studies.inspect_case import describe_case
 from validation.studies.inspect_section import Section, facts
@@ -27,7 +30,7 @@ from validation.studies.tg43_dose import read_tg43_dose
 _LONGEST_TEXT = 100
 _REFERENCE_KEV = 28.0  # mean energy of the photons of I-125
 # Settings told elsewhere, or too long for one line.
-_NOT_IN_LINES = {"media", "media_settings", "hounsfield_curve"}
+_NOT_IN_LINES = {"media", "media_settings", "hounsfield_curve", "techniques"}
 
 
 def describe(source: str, choice: CaseChoice, options: MonteCarloOptions) -> list[Section]:
@@ -111,7 +114,57 @@ def _describe_monte_carlo(path: Path) -> list[Section]:
             ("wall time", f"{float(result.run_facts.get('wall_time_s', 0.0)):.0f} s"),
         ]),
         facts("Settings", lines),
+        facts("Techniques", technique_rows(result.settings)),
+        *_difference_to_water(result),
+        *_energy_by_fate(result),
     ]  # fmt: skip
+
+
+def _difference_to_water(result: Result) -> list[Section]:
+    """Mean difference by medium, over the voxels of structures: of these the groups of batches are kept."""
+    if result.water_superposition is None:
+        return []
+    voxels = result.group_voxels
+    medium = result.medium.ravel()[voxels]
+    tissue = result.tissue_fraction.ravel()[voxels] * result.voxel_volume
+    std_dev = (result.water_superposition[1] * result.scale.dose_per_history).ravel()[voxels]
+    dose, superposition = result.dose().ravel()[voxels], result.difference_to_water()[1].ravel()[voxels]
+    batches = result.group_batches()
+    groups = result.group_dose() if batches.min() > 0 else None
+    rows = []
+    for k, name in enumerate(result.settings["media"]):
+        here = np.flatnonzero(medium == k)
+        found = difference_to_water(
+            tissue[here], dose[here], superposition[here], std_dev[here],
+            None if groups is None else groups[:, here], batches.astype(np.float64),
+        )  # fmt: skip
+        if found.known > 0.0:
+            volume = tissue[here].sum() * found.known
+            values = (volume, found.superposition, found.difference, found.std_dev)
+            rows.append((str(name), *(f"{value:.4g}" for value in values)))
+    headings = (
+        "medium",
+        "cm³ with known dose in water",
+        "dose in water / Gy",
+        "difference / Gy",
+        "± type A / Gy",
+    )
+    return [
+        Section("Difference to the seeds one by one in infinite water, in structures", headings, tuple(rows))
+    ]
+
+
+def _energy_by_fate(result: Result) -> list[Section]:
+    """Where the energy stayed, known to plain transport only."""
+    if result.settings.get("variance_reduction", "none") != "none":
+        return []
+    balance = result.energy_balance()
+    emitted = balance.pop("emitted")
+    return [
+        facts(
+            "Energy emitted", [(fate, f"{100 * energy / emitted:.4g} %") for fate, energy in balance.items()]
+        )
+    ]
 
 
 def _describe_tg43(path: Path) -> list[Section]:

@@ -37,7 +37,8 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
     -------
     xarray.Dataset
         ``dose``, ``dose_std_dev`` (Gy), ``tissue_fraction``, ``medium``, ``density``, ``hu`` over (x, y, z) in cm;
-        ``group_dose`` over (group, voxel) and ``group_histories``; settings and run facts as attributes.
+        ``group_dose`` over (group, voxel) and ``group_histories``; with the difference to water, that and
+        ``water_superposition_dose`` with its ``_std_dev``; settings and run facts as attributes.
 
     Raises
     ------
@@ -64,6 +65,15 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
     )
     for name, quantity, units, description in volumes:
         put(dataset, name, ("x", "y", "z"), quantity, units=units, description=description)
+    if result.water_superposition is not None:
+        difference, water = result.difference_to_water()
+        std_dev = result.water_superposition[1] * result.scale.dose_per_history
+        for name, quantity, description in (
+            ("difference_to_water", difference, "dose minus that of the seeds one by one in infinite water"),
+            ("water_superposition_dose", water, "dose of the seeds one by one in infinite water"),
+            ("water_superposition_dose_std_dev", std_dev, "its type A standard uncertainty at most"),
+        ):
+            put(dataset, name, ("x", "y", "z"), quantity, units="Gy", description=description)
     dataset.medium.attrs["names"] = json.dumps(result.settings["media"])
     counts = result.group_batches()
     if counts.min() > 0:
