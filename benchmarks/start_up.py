@@ -60,7 +60,7 @@ def _first_history(folder: Path, environment: dict[str, str]) -> dict[str, Any]:
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.start_up_process", repr(time.monotonic()), "simulate",
          str(folder / "neck.h5"), "--out", str(folder / "dose.h5"), "--batches", "0:4", "--threads", "1"],
-        cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True, env={**os.environ, **environment},
+        cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **environment},
     )  # fmt: skip
     marks: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     marks["announced"] = "compiling" in run.stdout
