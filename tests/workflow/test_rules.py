@@ -46,13 +46,20 @@ def test_chunks_cover_every_batch_once(snakemake: Snakemake) -> None:
 
 
 def test_settings_reach_the_commands(snakemake: Snakemake) -> None:
-    settings = {"seeds": "superposition", "media": "water", "voxel_mm": 2.5, "random_seed": 11}
+    settings = {
+        "seeds": "superposition",
+        "media": "water",
+        "variance_reduction": "none",
+        "voxel_mm": 2.5,
+        "random_seed": 11,
+    }
     run = snakemake(TWO_CASES | settings | {"threads": 1}, "--dry-run", "--printshellcmds")
     output = run.stdout + run.stderr
     simulate = re.search(r"seedmc simulate .*", output).group()
     for option in (
         "--seeds superposition",
         "--media water ",
+        "--variance-reduction none ",
         "--voxel 2.5",
         "--random-seed 11",
         "--threads 1",

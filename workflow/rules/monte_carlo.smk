@@ -19,11 +19,13 @@ rule simulate:
     params:
         seeds=config["seeds"],
         media=config["media"],
+        variance_reduction=config["variance_reduction"],
         voxel=config["voxel_mm"],
         random_seed=int(config["random_seed"]),
     shell:
         "seedmc simulate {input.case:q} --out {output:q}"
         " --seeds {params.seeds} --media {params.media} --voxel {params.voxel}"
+        " --variance-reduction {params.variance_reduction}"
         " --batches {wildcards.first}:{wildcards.end} --random-seed {params.random_seed}"
         " --threads {threads} --quiet > {log:q} 2>&1"
 
