@@ -17,6 +17,7 @@ and S = 1; the sampler and T̄ follow.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ AVOGADRO = 6.02214076e23
 ELECTRON_RADIUS = 2.8179403205e-13  # cm, CODATA 2022
 MOMENTUM_TRANSFER_MAX = 3.3  # 1/Angstrom; 40 keV back-scattering has 3.23
 MOMENTUM_TRANSFER_NODES = 513
+TRANSFER_NODES = 96  # of the quadrature over angles
 
 
 def build_medium_tables(
@@ -58,13 +60,9 @@ def build_medium_tables(
     >>> round(float(tables.total[2700, 0, 0]), 4)  # cm²/g at 28 keV
     0.4175
     """
-    edges = (
-        ENERGY_MIN_KEV + np.arange(round((ENERGY_MAX_KEV - ENERGY_MIN_KEV) * BINS_PER_KEV) + 1) / BINS_PER_KEV
-    )
-    low, high = edges[:-1], edges[1:]
-    centre = 0.5 * (low + high)
+    low, high = _bin_ends()
     nodes = MOMENTUM_TRANSFER_MAX * np.linspace(0.0, 1.0, MOMENTUM_TRANSFER_NODES) ** 2
-    lines = [_fluorescence_lines(material, low, high, centre, physics) for material in materials]
+    lines = [_fluorescence_lines(material, physics) for material in materials]
     most_lines = max(1, *(len(energy) for energy, _, _ in lines))
 
     shape = (len(low), len(materials), 2)
@@ -75,8 +73,7 @@ def build_medium_tables(
     incoherent_function = np.zeros((len(materials), len(nodes)))
     for m, (material, (energies, at_low, at_high)) in enumerate(zip(materials, lines, strict=True)):
         inc, coh, photo = (
-            np.array([_mass_coefficient(material, name, side, centre) for side in (low, high)])
-            for name in ("incoherent", "coherent", "photoelectric")
+            _mass_coefficient(material, name) for name in ("incoherent", "coherent", "photoelectric")
         )
         coherent_integral[m], incoherent_function[m] = _form_factors(material, nodes)
         if physics.coherent == "off":
@@ -227,19 +224,35 @@ def electrons_per_gram(material: Material) -> float:
     )
 
 
-def _mass_coefficient(
-    material: Material, quantity: str, energy: FloatArray, side_of: FloatArray
-) -> FloatArray:
+@lru_cache(maxsize=1)
+def _bin_ends() -> FloatArray:
+    """Lower and upper ends of the energy bins, keV, (2, bins)."""
+    edges = (
+        ENERGY_MIN_KEV + np.arange(round((ENERGY_MAX_KEV - ENERGY_MIN_KEV) * BINS_PER_KEV) + 1) / BINS_PER_KEV
+    )
+    return np.array([edges[:-1], edges[1:]])
+
+
+@lru_cache(maxsize=512)
+def _of_element(symbol: str, quantity: str) -> FloatArray:
+    """An element's data at both ends of every bin, (2, bins); tissues share most of their elements."""
+    ends = _bin_ends()
+    centre = 0.5 * (ends[0] + ends[1])
+    element = element_table(symbol)
+    values = np.array([element.interpolate(quantity, end, centre) for end in ends])
+    values.setflags(write=False)
+    return values
+
+
+def _mass_coefficient(material: Material, quantity: str) -> FloatArray:
+    """Of a medium, at both ends of every bin, cm²/g, (2, bins)."""
     return np.asarray(
-        sum(
-            fraction * element_table(symbol).interpolate(quantity, energy, side_of)
-            for symbol, fraction in material.fractions.items()
-        )
+        sum(fraction * _of_element(symbol, quantity) for symbol, fraction in material.fractions.items())
     )
 
 
 def _fluorescence_lines(
-    material: Material, low: FloatArray, high: FloatArray, centre: FloatArray, physics: PhysicsSettings
+    material: Material, physics: PhysicsSettings
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Line energies and the mean number of each per absorption at both ends of every bin, (bins, lines).
 
@@ -247,29 +260,21 @@ def _fluorescence_lines(
     """
     energies: list[float] = []
     columns: list[FloatArray] = []
-    sides = (low, high)
-    photo = [_mass_coefficient(material, "photoelectric", side, centre) for side in sides]
+    photo = _mass_coefficient(material, "photoelectric")
     for symbol, fraction in material.fractions.items():
         element = element_table(symbol)
         followed = np.flatnonzero(element.line_energy >= physics.cut_off_kev)
         if not (len(followed) and physics.follows_fluorescence_of(symbol)):
             continue
-        share = [
-            fraction * element.interpolate("photoelectric", side, centre) / whole
-            for side, whole in zip(sides, photo, strict=True)
-        ]
+        share = fraction * _of_element(symbol, "photoelectric") / photo
         for shell in np.unique(element.line_shell[followed]):
-            vacancies = np.array(
-                [
-                    part * element.interpolate(VACANCIES[shell], side, centre)
-                    for part, side in zip(share, sides, strict=True)
-                ]
-            )
+            vacancies = share * _of_element(symbol, VACANCIES[shell])
             for line in followed[element.line_shell[followed] == shell]:
                 energies.append(float(element.line_energy[line]))
                 columns.append(vacancies * element.line_yield[line])
     if not energies:
-        return np.zeros(0), np.zeros((len(low), 0)), np.zeros((len(low), 0))
+        bins = photo.shape[1]
+        return np.zeros(0), np.zeros((bins, 0)), np.zeros((bins, 0))
     numbers = np.stack(columns, axis=2)
     order = np.argsort(-numbers.sum(axis=(0, 1)), kind="stable")
     return np.array(energies)[order], numbers[0][:, order], numbers[1][:, order]
@@ -290,9 +295,15 @@ def _form_factors(material: Material, nodes: FloatArray) -> tuple[FloatArray, Fl
     return np.concatenate([[0.0], np.cumsum(steps)]), np.minimum(s / electrons, 1.0)
 
 
+@lru_cache(maxsize=1)
+def _gauss_legendre(points: int) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights on [−1, 1]: an eigenvalue problem, solved once for all media."""
+    return np.polynomial.legendre.leggauss(points)
+
+
 def _mean_transfer_fraction(incoherent_function: FloatArray, energy: FloatArray) -> FloatArray:
     """Mean fraction of the photon energy given to the electron, Klein-Nishina × S(x)."""
-    cosine, weight = np.polynomial.legendre.leggauss(96)
+    cosine, weight = _gauss_legendre(TRANSFER_NODES)
     coarse = np.linspace(ENERGY_MIN_KEV, ENERGY_MAX_KEV, 157)
     q = 1.0 / (1.0 + coarse[:, None] / ELECTRON_MASS_KEV * (1.0 - cosine))
     x = coarse[:, None] / HC_KEV_ANGSTROM * np.sqrt(0.5 * (1.0 - cosine))
