@@ -24,7 +24,7 @@ from mcsim.water_table import WaterTable
 FloatArray = NDArray[np.float64]
 
 # Of a trial run that chooses the control's multiples: photons of all seeds, and a history number no run reaches.
-TRIAL_HISTORIES, FIRST_TRIAL_HISTORY = 40_000, 2**40
+TRIAL_HISTORIES, FIRST_TRIAL_HISTORY = 80_000, 2**40
 
 
 class BatchTransport:
@@ -166,7 +166,7 @@ class BatchTransport:
 
     @property
     def _trial_count(self) -> int:
-        return max(1, min(TRIAL_HISTORIES // self.seed_count, self.count))
+        return max(1, TRIAL_HISTORIES // self.seed_count)
 
     def _trial(self, kernel: Control) -> tuple[FloatArray, FloatArray]:
         """Moments Σ D·W and Σ W² of scattered photons from histories that no batch contains."""

@@ -35,7 +35,6 @@ FloatArray = NDArray[np.float64]
 
 CELL = 0.2  # cm
 MOST_RAYS = 400_000  # seeds times cells: some 50 ms
-TRIAL_CELLS = 2  # cells along an edge over which the trial's moments are pooled
 # Beyond this distance from the nearest seed the dose is some hundredths of the prescribed one: not worth the set-up.
 REACH = 3.5  # cm
 # The table holds from here outwards of a seed's surface, to 0.1 %; closer by, where the dose is high and its noise low,
@@ -146,7 +145,7 @@ def water_control(
     else:
         _trace(kernel, voxels, seeds, tables, energy, share, cells, width, controlled, threads)
         moments = trial(kernel._replace(trial=True))
-        kernel.scattered[:] = _best_multiples(moments, medium, media, width, cells).ravel()
+        kernel.scattered[:] = _best_multiples(moments, medium, media, width).ravel()
     kernel.scattered[count :: count + 1] = 0.0
     every = np.arange(len(seeds.position))
     known = known_dose(kernel, voxels, seeds, table, every, threads)
@@ -320,16 +319,13 @@ def _best_multiples(
     medium: NDArray[np.uint8],
     media: int,
     width: NDArray[np.int64],
-    cells: NDArray[np.int64],
 ) -> NDArray[np.float32]:
     """Multiple for every medium and cell, shape (media, cells + 1), from pooled moments; 0 where nothing passed."""
-    found = np.zeros((media, int(np.prod(cells)) + 1), np.float32)
+    found = np.zeros((media, int(np.prod(-(-np.array(medium.shape) // width))) + 1), np.float32)
     for m in np.unique(medium):
-        product, square = (_pooled(np.where(medium == m, x, 0.0), width * TRIAL_CELLS) for x in moments)
+        product, square = (_pooled(np.where(medium == m, x, 0.0), width) for x in moments)
         ratio = np.divide(product, square, out=np.zeros_like(product), where=square > 0.0)
-        for axis in range(3):
-            ratio = np.repeat(ratio, TRIAL_CELLS, axis=axis)
-        found[m, :-1] = ratio[: cells[0], : cells[1], : cells[2]].ravel()
+        found[m, :-1] = ratio.ravel()
     return found
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mcsim.kernels._jit import jit
+from mcsim.kernels._jit import inlined_jit, jit
 from mcsim.kernels.rng import optical_path
 from mcsim.kernels.second_weight import optical_depth
 from mcsim.kernels.seed_passage import LEFT_SCATTERED, pass_through_seed
@@ -14,7 +14,7 @@ from mcsim.kernels.seeds_in_voxels import from_seed, to_seed
 from mcsim.kernels.solids import outside
 
 
-@jit
+@inlined_jit
 def other_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit):
     """First seed but the emitter that the ray is in or enters between `t` and `t_limit`.
 
@@ -41,7 +41,7 @@ def other_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit
     return hit, t_hit, t_left
 
 
-@jit
+@inlined_jit
 def put(waiting, count, x, y, z, u, v, w, energy, weight, phantom_weight, water_weight, skip):
     """Let a photon wait for its turn; returns how many do."""
     if count == waiting.shape[0]:

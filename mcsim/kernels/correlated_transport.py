@@ -35,6 +35,8 @@ from mcsim.kernels.voxel_grid import LEFT_BLOCK, SEED_FLAG, box_span, cell
 from mcsim.kernels.voxel_transport import EMITTED
 
 WAITING = 128  # photons that may wait for their turn
+# Fluorescence that carries at least this share of the energy of the photons it comes from is always followed.
+SMALL_SHARE = 0.05
 
 
 class Control(NamedTuple):
@@ -58,7 +60,7 @@ class Control(NamedTuple):
     trial: bool  # score moments instead of dose
 
 
-@jit
+@inlined_jit
 def fluorescence(index, medium, tables, state):
     """Energy of a fluorescence photon of a medium, keV, and the mean number of all per absorption."""
     probability = tables.line_probability
@@ -109,8 +111,6 @@ def follow(
             to_medium = scored * (row_of[m, 2] + above * row_of[m, 3])
             coefficients[m, 1] = to_medium
             coefficients[m, 2] = scored_water - to_medium
-            coefficients[m, 3] = scored_water * control.kerma_ratio[m]
-            coefficients[m, 4] = scored_water - coefficients[m, 3]
         inverse_u = 1.0 / u if abs(u) > 1e-12 else (1e12 if u >= 0.0 else -1e12)
         inverse_v = 1.0 / v if abs(v) > 1e-12 else (1e12 if v >= 0.0 else -1e12)
         inverse_w = 1.0 / w if abs(w) > 1e-12 else (1e12 if w >= 0.0 else -1e12)
@@ -182,8 +182,9 @@ def follow(
             while True:
                 voxel, now, phantom_weight, t_x, t_y, t_z, medium = fly_correlated(
                     voxel, now, stop, tick, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of,
-                    density_of, control.cell, multiple, stride, coefficients, mu_water, scored, phantom_weight,
-                    water_weight, control.trial, tally, further, tallies.region, tallies.spectrum, index,
+                    density_of, control.cell, multiple, stride, control.kerma_ratio, coefficients, mu_water, scored,
+                    scored_water, phantom_weight, water_weight, control.trial, tally, further, tallies.region,
+                    tallies.spectrum, index,
                 )  # fmt: skip
                 density = density_of[voxel]
                 if medium < SEED_FLAG:
@@ -296,12 +297,15 @@ def follow(
             here = tables.total[index, medium, 0] + above * tables.total[index, medium, 1]
             here -= tables.incoherent[index, medium, 0] + above * tables.incoherent[index, medium, 1]
             here -= tables.coherent[index, medium, 0] + above * tables.coherent[index, medium, 1]
-            lines, probability = fluorescence(index, medium, tables, state)
-            if lines >= cut_off:
+            line, number = fluorescence(index, medium, tables, state)
+            number *= share * here / total
+            # what carries little energy is followed seldom, with more weight
+            followed = min(1.0, number * line / (SMALL_SHARE * energy))
+            if line >= cut_off and uniform(state) < followed:
                 du, dv, dw = isotropic(state)
                 waiting_count = put(
-                    waiting, waiting_count, x, y, z, du, dv, dw, lines, weight,
-                    phantom_weight * share * here / total * probability, 0.0, -1,
+                    waiting, waiting_count, x, y, z, du, dv, dw, line, weight, phantom_weight * number / followed, 0.0,
+                    -1,
                 )  # fmt: skip
         choice = uniform(state) * total
         if choice >= inc + coh:
@@ -405,7 +409,7 @@ def correlated_batch(
 ):
     """The histories that `transport_batch` would follow, scored as the difference to water."""
     state = np.empty(2, np.uint64)
-    scratch = (np.empty((voxels.media_count, 5)), np.empty((2, solids.z_min.shape[0])), np.empty(2))
+    scratch = (np.empty((voxels.media_count, 3)), np.empty((2, solids.z_min.shape[0])), np.empty(2))
     waiting = np.empty((WAITING, 11))
     replay_correlated(
         emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control,
