@@ -63,12 +63,13 @@ def main() -> None:
     """Run the command line: exit 0 done, 2 bad input, 1 failed run."""
     try:
         app()
-    except _refusals() as refusal:
-        _end(str(refusal), EXIT_BAD_INPUT)
+    # typer ends every command so: first, for the refusals below load tg43
     except SystemExit as end:
         if end.code != TYPER_INTERRUPTED:
             raise
         _end("interrupted; the same command goes on from the last checkpoint", EXIT_FAILED)
+    except _refusals() as refusal:
+        _end(str(refusal), EXIT_BAD_INPUT)
     except Exception as failure:
         _end(f"run failed: {type(failure).__name__}: {failure}", EXIT_FAILED)
 

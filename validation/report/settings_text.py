@@ -17,6 +17,7 @@ TOLD_HERE = frozenset(
         "spectrum",
         "techniques",
         "variance_reduction",
+        "difference",
         "hounsfield_curve",
         "media_settings",
         "voxels_by_contour",
@@ -152,7 +153,10 @@ def technique_rows(settings: Mapping[str, Any]) -> Rows:
         return [("Variance reduction", "none: plain transport in the patient")]
     rows: Rows = []
     # files sort them by name; what is done to every photon comes first here
-    for name in [*filter(techniques.__contains__, _TECHNIQUES), *(n for n in techniques if n not in _TECHNIQUES)]:
+    for name in [
+        *filter(techniques.__contains__, _TECHNIQUES),
+        *(n for n in techniques if n not in _TECHNIQUES),
+    ]:
         parameters = techniques[name]
         known = _TECHNIQUES.get(name)
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsim.invalid_input import InvalidInput
 from mcsim.phantom import Phantom
 from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 from mcsim.result import Result
@@ -95,6 +96,11 @@ class MonteCarloOptions:
         >>> [chosen.engine_settings().variance_reduction for chosen in options]
         ['correlated', 'none']
         """
+        if self.analogue and self.difference:
+            raise InvalidInput(
+                "difference is asked for with the analogue estimator, expected one of them (the difference needs "
+                "correlated sampling, the analogue estimator plain transport). Leave one of them out."
+            )
         by_default = "none" if self.analogue else Settings().variance_reduction
         return Settings(
             seeds=self.seeds,
