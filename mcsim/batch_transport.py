@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mcsim.emission_supply import EmissionSupply
 from mcsim.kernels.collect import collect
-from mcsim.kernels.correlated_transport import Control, correlated_batch
+from mcsim.kernels.correlated_replay import correlated_batch
+from mcsim.kernels.correlated_transport import Control
 from mcsim.kernels.seeds_in_voxels import PlacedSeeds
 from mcsim.kernels.solids import Solids
 from mcsim.kernels.tables import MediumTables

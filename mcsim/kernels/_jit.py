@@ -34,8 +34,9 @@ vars(numba.config)["CACHE_DIR"] = str(KERNEL_FOLDER)
 
 
 def is_compiled() -> bool:
-    """Whether this version's transport kernel stands compiled in the cache."""
-    return next(KERNEL_FOLDER.rglob("voxel_transport.transport_batch*.nbc"), None) is not None
+    """Whether a transport kernel of this version stands compiled in the cache."""
+    names = ("*.correlated_batch-*.nbc", "*.transport_batch-*.nbc")
+    return any(next(KERNEL_FOLDER.rglob(name), None) is not None for name in names)
 
 
 # The scheduling of floating-point operations stays as written (no fastmath): sums are compared bit for bit. Counting

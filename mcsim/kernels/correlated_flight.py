@@ -19,10 +19,10 @@ def fly_correlated(
     """Step from `voxel` at `now` to `stop` or to a voxel of another kind.
 
     Ray parameters are in ticks of `tick` cm. `coefficients` (media, 3) holds the mass attenuation, cm²/g, and what a
-    centimetre scores to the medium and, less that, to water; it scores `scored_water` in water, and the control `multiple`
-    times that, to the medium times `kerma_ratio` (media,). The multiple in a voxel is `multiple[cell_of[voxel] + medium ·
-    stride]`. A `trial` scores the moments D·W into `tally` and W² into `water` instead. Returns the voxel, `now`, the
-    second weight, the next faces, and the medium.
+    centimetre scores to the medium and, less that, to water; it scores `scored_water` in water, and the control
+    `multiple` times that, to the medium times `kerma_ratio` (media,). The multiple in a voxel is
+    `multiple[cell_of[voxel] + medium · stride]`. A `trial` scores the moments D·W into `tally` and W² into `water`
+    instead. Returns the voxel, `now`, the second weight, the next faces, and the medium.
     """
     spectra = region.shape[0] > 0
     while True:

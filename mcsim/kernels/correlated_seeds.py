@@ -42,7 +42,7 @@ def other_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit
 
 
 @inlined_jit
-def put(waiting, count, x, y, z, u, v, w, energy, weight, phantom_weight, water_weight, skip):
+def put(waiting, count, x, y, z, u, v, w, energy, weight, phantom_weight, water_weight, primary, skip):
     """Let a photon wait for its turn; returns how many do."""
     if count == waiting.shape[0]:
         raise RuntimeError("more photons wait than there is room for")
@@ -54,6 +54,7 @@ def put(waiting, count, x, y, z, u, v, w, energy, weight, phantom_weight, water_
     place[8] = phantom_weight
     place[9] = water_weight
     place[10] = skip
+    place[11] = 1.0 if primary else 0.0
     return count + 1
 
 
@@ -95,6 +96,6 @@ def meet_seed(
         py += seeds.position[j, 1]
         pz += seeds.position[j, 2]
         waiting_count = put(
-            waiting, waiting_count, px, py, pz, du, dv, dw, spawned, weight, phantom_weight, 0.0, j
+            waiting, waiting_count, px, py, pz, du, dv, dw, spawned, weight, phantom_weight, 0.0, False, j
         )
     return phantom_weight * math.exp(mu_water * (t_out - t) - depth), waiting_count

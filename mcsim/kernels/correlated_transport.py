@@ -7,7 +7,9 @@ multiple, because the multiple is fixed before; the noise that both doses have i
 
 What happens in the phantom and not in water has no partner and is scored in full: photons that interact in another
 seed, and fluorescence of tissue. A photon that meets another seed flies on with the weight of not interacting there; an
-independent trial inside the seed decides about the photon that did.
+independent trial inside the seed decides about the photon that did. Such photons need no water: they are followed as in
+plain transport (``correlated_replay``). So are soft ones, mostly fluorescence of the capsule: sampled in water they
+hardly cross a millimetre, whereas in air they go a long way, with weights that would be rare and huge.
 """
 
 from __future__ import annotations
@@ -18,23 +20,21 @@ from typing import NamedTuple
 import numpy as np
 
 from mcsim.kernels import coherent, incoherent
-from mcsim.kernels._jit import allocating_jit, inlined_jit, jit
+from mcsim.kernels._jit import inlined_jit
 from mcsim.kernels.block_flight import next_voxel, ticks
 from mcsim.kernels.correlated_flight import fly_correlated
 from mcsim.kernels.correlated_seeds import meet_seed, other_seed, put
 from mcsim.kernels.direction import deflect, isotropic
 from mcsim.kernels.ratio_tracking import weight_outside
-from mcsim.kernels.replay import replayed_photon, turn
-from mcsim.kernels.rng import STREAM_IMPLANT, optical_path, start_stream, uniform
+from mcsim.kernels.rng import optical_path, uniform
 from mcsim.kernels.second_weight import coherent_ratio, incoherent_ratio, mean_attenuated
 from mcsim.kernels.seed_passage import ABSORBED, LEFT_SCATTERED, pass_through_seed
 from mcsim.kernels.seeds_in_voxels import from_seed, to_seed
 from mcsim.kernels.solids import outside
 from mcsim.kernels.tables import energy_bin, energy_offset
 from mcsim.kernels.voxel_grid import LEFT_BLOCK, SEED_FLAG, box_span, cell
-from mcsim.kernels.voxel_transport import EMITTED
 
-WAITING = 128  # photons that may wait for their turn
+SOFT = 10.0  # keV; photons below go their own ways in the phantom and in water
 # Fluorescence that carries at least this share of the energy of the photons it comes from is always followed.
 SMALL_SHARE = 0.05
 
@@ -47,9 +47,7 @@ class Control(NamedTuple):
     primary: np.ndarray  # (seeds, cells) float32: multiple of the primary dose in water, for equal media
     scattered: np.ndarray  # (media · cells,) float32: the same for scattered photons of all seeds, by medium
     stride: int  # cells
-    kerma_ratio: (
-        np.ndarray
-    )  # (media,): µ_en/ρ to that of water, by which the multiple of dose to medium differs
+    kerma_ratio: np.ndarray  # (media,): µ_en/ρ to that of water, by which multiples of dose to medium differ
     water: int  # index of liquid water in the medium tables
     density: float  # of that water, g/cm³
     incoherent_share: np.ndarray  # (nodes, media), see ``second_weight``
@@ -266,6 +264,24 @@ def follow(
                 y += own_y
                 z += own_z
                 u, v, w = from_seed(seeds, emitter, du, dv, dw)
+                if energy < SOFT and phantom_weight > 0.0:
+                    waiting_count = put(
+                        waiting,
+                        waiting_count,
+                        x,
+                        y,
+                        z,
+                        u,
+                        v,
+                        w,
+                        energy,
+                        weight,
+                        phantom_weight,
+                        0.0,
+                        False,
+                        skip,
+                    )
+                    phantom_weight = 0.0
             continue
         x += t_stop * u
         y += t_stop * v
@@ -305,7 +321,7 @@ def follow(
                 du, dv, dw = isotropic(state)
                 waiting_count = put(
                     waiting, waiting_count, x, y, z, du, dv, dw, line, weight, phantom_weight * number / followed, 0.0,
-                    -1,
+                    False, -1,
                 )  # fmt: skip
         choice = uniform(state) * total
         if choice >= inc + coh:
@@ -320,11 +336,12 @@ def follow(
             phantom_weight *= share
         else:
             copies = 1
+            relative = weight * phantom_weight / seeds.weight[emitter]
             if choice < inc:
-                copies = int(share + 0.5)
+                copies = int(relative * share + 0.5)
             else:
                 here = tables.coherent[index, medium, 0] + above * tables.coherent[index, medium, 1]
-                copies = int(share * here / coh + 0.5)
+                copies = int(relative * share * here / coh + 0.5)
             copies = min(max(copies, 1), control.most_copies)
             weight /= copies
             u0, v0, w0 = u, v, w
@@ -339,79 +356,22 @@ def follow(
                 ratio *= phantom_weight * share
                 if copy + 1 < copies and energy >= cut_off:
                     waiting_count = put(
-                        waiting, waiting_count, x, y, z, u, v, w, energy, weight, ratio, water_weight, -1
+                        waiting,
+                        waiting_count,
+                        x,
+                        y,
+                        z,
+                        u,
+                        v,
+                        w,
+                        energy,
+                        weight,
+                        ratio,
+                        water_weight,
+                        False,
+                        -1,
                     )
             phantom_weight = ratio
         if energy < cut_off or phantom_weight + water_weight == 0.0:
             return waiting_count
         path = optical_path(state)
-
-
-@jit
-def replay_correlated(
-    emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control, scratch,
-    waiting, tallies, state,
-):  # fmt: skip
-    """Follow histories first … first+count−1 of the seeds `emitters` (k,)."""
-    productive, seed_count = emission.first_photon.shape[0] - 1, seeds.position.shape[0]
-    for k in range(emitters.shape[0]):
-        j = emitters[k]
-        for h in range(count):
-            start_stream(state, run_seed, STREAM_IMPLANT, j, first + h)
-            history = (stored + (j + shift) % seed_count * count + h) % productive
-            cosine, sine, sign = turn(emission, state)
-            for photon in range(emission.first_photon[history], emission.first_photon[history + 1]):
-                x, y, z, u, v, w, energy = replayed_photon(emission, photon, cosine, sine, sign)
-                x, y, z = from_seed(seeds, j, x, y, z)
-                u, v, w = from_seed(seeds, j, u, v, w)
-                x += seeds.position[j, 0]
-                y += seeds.position[j, 1]
-                z += seeds.position[j, 2]
-                weight = seeds.weight[j]
-                tallies.balance[EMITTED] += weight * energy
-                phantom_weight = 1.0
-                water_weight = 1.0
-                primary = True
-                skip = j
-                waiting_count = 0
-                while True:
-                    waiting_count = follow(
-                        x, y, z, u, v, w, energy, j, weight, phantom_weight, water_weight, primary, skip, voxels,
-                        seeds, solids, tables, cut_off, control, scratch, waiting, waiting_count, tallies, state,
-                    )  # fmt: skip
-                    if waiting_count == 0:
-                        break
-                    waiting_count -= 1
-                    place = waiting[waiting_count]
-                    x, y, z, u, v, w = place[0], place[1], place[2], place[3], place[4], place[5]
-                    energy, weight, phantom_weight, water_weight, skip = (
-                        place[6], place[7], place[8], place[9], int(place[10]),
-                    )  # fmt: skip
-                    primary = False
-
-
-@allocating_jit
-def correlated_batch(
-    emitters,
-    first,
-    count,
-    stored,
-    shift,
-    run_seed,
-    emission,
-    voxels,
-    seeds,
-    solids,
-    tables,
-    cut_off,
-    control,
-    tallies,
-):
-    """The histories that `transport_batch` would follow, scored as the difference to water."""
-    state = np.empty(2, np.uint64)
-    scratch = (np.empty((voxels.media_count, 3)), np.empty((2, solids.z_min.shape[0])), np.empty(2))
-    waiting = np.empty((WAITING, 11))
-    replay_correlated(
-        emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control,
-        scratch, waiting, tallies, state,
-    )  # fmt: skip

@@ -22,7 +22,8 @@ def follow_photons(
         tallies.balance[EMITTED] += weights[i] * energies[i]
         transport_photon(
             points[i, 0], points[i, 1], points[i, 2], directions[i, 0], directions[i, 1], directions[i, 2],
-            energies[i], emitter, weights[i], voxels, seeds, solids, tables, cut_off, scratch, tallies, state,
+            energies[i], emitter, weights[i], True, emitter, voxels, seeds, solids, tables, cut_off, scratch, tallies,
+            state,
         )  # fmt: skip
 
 

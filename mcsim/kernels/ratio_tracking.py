@@ -34,7 +34,10 @@ def weight_outside(voxels, coefficients, mu_water, x, y, z, u, v, w, t, t_end, s
     if voxels.only_medium.shape[0] == 1 and voxels.only_medium[0] >= 0:
         # all is one medium of one density
         return math.exp(
-            (mu_water - voxels.largest_density[0, voxels.only_medium[0]] * coefficients[voxels.only_medium[0], 0])
+            (
+                mu_water
+                - voxels.largest_density[0, voxels.only_medium[0]] * coefficients[voxels.only_medium[0], 0]
+            )
             * (t_end - t)
         )
     while t < t_end:

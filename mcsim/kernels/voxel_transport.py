@@ -53,6 +53,8 @@ def transport_photon(
     energy,
     emitter,
     weight,
+    primary,
+    skip,
     voxels,
     seeds,
     solids,
@@ -62,9 +64,11 @@ def transport_photon(
     tallies,
     state,
 ):
-    """Follow one photon that has just left seed `emitter` until it is absorbed or leaves the phantom.
+    """Follow one photon of seed `emitter` until it is absorbed or leaves the phantom.
 
-    `scratch` is (coefficients (media, 3), intervals (2, solids), deposited (2,)).
+    It has just left seed `skip` (−1: none): a ray that leaves a convex seed does not meet it again before it is
+    deflected. It is `primary` if it has not interacted since it left its own seed. `scratch` is (coefficients
+    (media, 3), intervals (2, solids), deposited (2,)).
     """
     coefficients, intervals, deposited = scratch
     medium_of, density_of, balance = voxels.medium, voxels.density, tallies.balance
@@ -78,10 +82,8 @@ def transport_photon(
     row = nz + 2
     slab = (ny + 2) * row
     path = optical_path(state)
-    skip = emitter  # a ray that leaves a convex seed does not meet it again before it is deflected
     inside = lower_x <= x <= upper_x and lower_y <= y <= upper_y and lower_z <= z <= upper_z
     t = 0.0
-    primary = True
     while True:
         # a flight: the ray (x, y, z) + t (u, v, w) from t on, with the energy and the optical path left
         index = energy_bin(tables, energy)
@@ -241,7 +243,8 @@ def replay_seeds(
                 tallies.balance[EMITTED] += seeds.weight[j] * energy
                 transport_photon(
                     x + seeds.position[j, 0], y + seeds.position[j, 1], z + seeds.position[j, 2], u, v, w,
-                    energy, j, seeds.weight[j], voxels, seeds, solids, tables, cut_off, scratch, tallies, state,
+                    energy, j, seeds.weight[j], True, j, voxels, seeds, solids, tables, cut_off, scratch, tallies,
+                    state,
                 )  # fmt: skip
 
 
