@@ -2,5 +2,5 @@
 
 import os
 
-# One core is one thread: on a core that it shares with itself, linear algebra would wait in a loop and count as CPU time.
+# Two threads of linear algebra on the one core of a measurement wait for each other in a loop: that is CPU time too.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

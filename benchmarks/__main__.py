@@ -62,12 +62,15 @@ class Measurement:
 
     def difference(self) -> None:
         """ΔD to 1 %."""
-        self.take(measure_difference(self.rounds))
+        names = ("neck",) if self.quick else ("neck", "neck109")
+        self.take(measure_difference(self.rounds, names))
 
     def scaling(self) -> None:
         """Threads, seeds, voxels, histories."""
         self.take([scaling.measure_threads(self.rounds)])
-        row, self.curves["seeds"] = scaling.measure_seed_counts(self.rounds)
+        row, self.curves["seeds"] = scaling.measure_seed_counts(
+            self.rounds, scaling.SEED_COUNTS[:: 5 if self.quick else 1]
+        )
         self.take([row])
         if not self.quick:
             self.curves["voxels"] = scaling.measure_voxels()

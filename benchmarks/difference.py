@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +24,21 @@ GOAL_PERCENT = 1.0
 FULL, REFERENCE = ("interseed", "patient"), ("superposition", "water")
 
 
-def cases() -> dict[str, Case | None]:
-    """The built-in neck, and neck109 where its folder is found: beside the checkout or in ``SEEDMC_SHARED``."""
+def case_of(name: str) -> Case | None:
+    """The built-in neck; neck109 where its folder is found, beside the checkout or in ``SEEDMC_SHARED``."""
+    if name == "neck":
+        return built_in(name)
     beside = Path(__file__).parents[2] / "shared"
-    folder = Path(os.environ.get("SEEDMC_SHARED", beside)) / "cases" / "neck109"
-    found = read_dicom(folder, ct_series="ct", plan="rtplan_pre.dcm") if folder.is_dir() else None
-    return {"neck": built_in("neck"), "neck109": found}
+    folder = Path(os.environ.get("SEEDMC_SHARED", beside)) / "cases" / name
+    return read_dicom(folder, ct_series="ct", plan="rtplan_pre.dcm") if folder.is_dir() else None
 
 
-def measure_difference(rounds: int) -> list[Row]:
+def measure_difference(rounds: int, names: Sequence[str]) -> list[Row]:
     """One row per case."""
     rows = []
     with one_core():
-        for name, case in cases().items():
+        for name in names:
+            case = case_of(name)
             if case is None:
                 note = "left out: the case's folder is not there (set SEEDMC_SHARED)"
                 rows.append(Row(_what(name), (), "", 5.0, True, note=note))

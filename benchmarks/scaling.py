@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -66,12 +67,12 @@ def lattice_in_water(mode: str, seeds: int) -> Simulation:
     return simulation_of(phantom, along_z(corners[nearest[:seeds]]), mode)
 
 
-def measure_seed_counts(rounds: int) -> tuple[Row, Curve]:
+def measure_seed_counts(rounds: int, counts: Sequence[int] = SEED_COUNTS) -> tuple[Row, Curve]:
     """CPU time per history against the number of solid seeds."""
     mode = modes()[-1]
     cost: dict[int, list[float]] = {}
     with one_core():
-        simulations = {n: lattice_in_water(mode, n) for n in SEED_COUNTS}
+        simulations = {n: lattice_in_water(mode, n) for n in counts}
         for simulation in simulations.values():
             warm(simulation)
         for k in range(rounds):
@@ -83,7 +84,7 @@ def measure_seed_counts(rounds: int) -> tuple[Row, Curve]:
         "us_per_history": [float(np.median(c)) for c in cost.values()],
     }
     per_count = ", ".join(f"{n}: {np.median(c):.3f}" for n, c in cost.items())
-    growth = ratios(cost[SEED_COUNTS[-1]], cost[SEED_COUNTS[0]])
+    growth = ratios(cost[counts[-1]], cost[counts[0]])
     row = Row(
         "200 seeds: cost per history over one seed's",
         growth,
