@@ -335,13 +335,13 @@ def follow(
             u, v, w = deflect(u, v, w, cosine, state)
             phantom_weight *= share
         else:
-            copies = 1
+            # a copy for every half of the weight that it would have: from 1.25 times the scattering of water on
             relative = weight * phantom_weight / seeds.weight[emitter]
             if choice < inc:
-                copies = int(relative * share + 0.5)
+                copies = int(2.0 * relative * share - 0.5)
             else:
                 here = tables.coherent[index, medium, 0] + above * tables.coherent[index, medium, 1]
-                copies = int(relative * share * here / coh + 0.5)
+                copies = int(2.0 * relative * share * here / coh - 0.5)
             copies = min(max(copies, 1), control.most_copies)
             weight /= copies
             u0, v0, w0 = u, v, w
