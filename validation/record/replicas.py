@@ -7,12 +7,14 @@ divided by its mean dose. What the phase space's finite size adds to the spread 
 
 The ratio's own standard uncertainty u is found by leaving out one replica at a time: it counts that voxels share
 histories and that their doses are skewed.
+
+The study is made of plain transport, of the default, and of every technique of variance reduction alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,18 @@ RADIUS, HALF_LENGTH = 0.04, 0.2275  # of the seed, cm
 BATCHES = 20
 KINDS = ("low-dose", "high-dose", "seed-adjacent", "bone")
 LEAST_VOXELS = 200
+DEFAULT, PLAIN = "default", "plain transport"
+# What takes part of variance reduction away: copies of photons, their ending far outside, the control.
+NO_COPIES, NO_ENDING, NO_CONTROL = "copies", "ending", "control"
+LEFT_OUT: dict[str, tuple[str, ...]] = {
+    DEFAULT: (),
+    PLAIN: (),
+    "second weight alone": (NO_COPIES, NO_ENDING, NO_CONTROL),
+    "control alone": (NO_COPIES, NO_ENDING),
+    "copies alone": (NO_ENDING, NO_CONTROL),
+    "ending far outside alone": (NO_COPIES, NO_CONTROL),
+}
+TECHNIQUES = tuple(LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ class Replicas:
 
 
 def run_replicas(
-    length: Length, threads: int, say: Callable[[str], None] = lambda line: None
+    length: Length, threads: int, say: Callable[[str], None] = lambda line: None, technique: str = DEFAULT
 ) -> dict[str, Replicas]:
     """Simulate the replicas.
 
@@ -95,6 +109,8 @@ def run_replicas(
         Threads; the result does not depend on it.
     say : callable
         Gets a line now and then.
+    technique : str
+        One of ``TECHNIQUES``.
 
     Returns
     -------
@@ -106,16 +122,18 @@ def run_replicas(
     settings = Settings(
         productive_histories_per_batch=length.histories_per_batch,
         phase_space_histories=length.phase_space_histories,
+        variance_reduction="none" if technique == PLAIN else "correlated",
     )
     simulation = Simulation(
         phantom, SEED, centres, axes, np.full(len(centres), 0.6), 59.4, settings, threads=threads
     )
+    _leave_out(simulation, LEFT_OUT[technique])
     doses: dict[str, list[FloatArray]] = {kind: [] for kind in KINDS}
     stated: dict[str, list[FloatArray]] = {kind: [] for kind in KINDS}
     stride = batches_per_phase_space(simulation)
     for number in range(length.replicas):
         if number % 20 == 0:
-            say(f"replica {number} of {length.replicas}")
+            say(f"{technique}: replica {number} of {length.replicas}")
         first = stride * number
         result = simulation.run(StoppingRule(batches=(first, first + BATCHES)))
         dose, spread = result.dose_per_history().ravel(), result.dose_per_history_std_dev().ravel()
@@ -123,6 +141,24 @@ def run_replicas(
             doses[kind].append(dose[voxels[kind]])
             stated[kind].append(spread[voxels[kind]] ** 2)
     return {kind: Replicas(np.array(stated[kind]), np.array(doses[kind])) for kind in KINDS}
+
+
+def _leave_out(simulation: Simulation, parts: tuple[str, ...]) -> None:
+    """Take parts of variance reduction away."""
+    control = simulation.transport.control
+    if control is None or not parts:
+        return
+    kernel, known = control.kernel, control.known
+    if NO_COPIES in parts:
+        kernel = kernel._replace(most_copies=1)
+    if NO_ENDING in parts:
+        kernel = kernel._replace(survival=1.0)
+    if NO_CONTROL in parts:
+        kernel = kernel._replace(
+            primary=np.zeros_like(kernel.primary), scattered=np.zeros_like(kernel.scattered)
+        )
+        known = np.zeros_like(known)
+    simulation.transport.control = replace(control, kernel=kernel, known=known)
 
 
 def batches_per_phase_space(simulation: Simulation) -> int:

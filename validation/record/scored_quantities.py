@@ -15,7 +15,7 @@ from mcsim.simulation_settings import Settings, StoppingRule
 from validation.record.check import Check, Citation
 from validation.record.oracles_invariance import PHASE_SPACE
 from validation.record.photon_beams import SEED, FloatArray
-from validation.record.replicas import BATCHES, FULL, LEAST_VOXELS, QUICK, run_replicas
+from validation.record.replicas import BATCHES, DEFAULT, FULL, LEAST_VOXELS, QUICK, TECHNIQUES, run_replicas
 from validation.record.room import Effort, Figure, Panel, Room, Series
 
 GROUP = "Scored quantities and statistics"
@@ -131,9 +131,22 @@ def _two_seeds(run_seed: int, histories: int, threads: int) -> Simulation:
 
 def _stated_uncertainty(effort: Effort) -> tuple[list[Check], Figure]:
     """The variance that runs state against that between them, for four kinds of voxels."""
+    checks: list[Check] = []
+    pulls: list[FloatArray] = []
+    for technique in effort.pick((DEFAULT,), TECHNIQUES):
+        found = _of_technique(technique, effort)
+        checks += found[0]
+        if technique == DEFAULT:
+            pulls = found[1]
+    return checks, _pull_figure(np.concatenate(pulls))
+
+
+def _of_technique(technique: str, effort: Effort) -> tuple[list[Check], list[FloatArray]]:
+    """The checks of one technique of variance reduction, and deviations of the runs in stated uncertainties."""
     length = effort.pick(QUICK, FULL)
+    also = "" if technique == DEFAULT else f", {technique}"
     checks, pulls = [], []
-    for kind, found in run_replicas(length, effort.threads, effort.say).items():
+    for kind, found in run_replicas(length, effort.threads, effort.say, technique).items():
         ratio, spread = found.ratio()
         runs, voxels = found.doses.shape
         if voxels < LEAST_VOXELS:
@@ -142,9 +155,9 @@ def _stated_uncertainty(effort: Effort) -> tuple[list[Check], Figure]:
             )
         checks.append(
             Check(
-                f"stated over found variance, {kind}",
+                f"stated over found variance, {kind}{also}",
                 GROUP,
-                f"variance stated by {runs} runs over that between them, pooled over {voxels} voxels: {kind}",
+                f"variance stated by {runs} runs over that between them, pooled over {voxels} voxels: {kind}{also}",
                 "1",
                 ratio,
                 spread,
@@ -162,7 +175,7 @@ def _stated_uncertainty(effort: Effort) -> tuple[list[Check], Figure]:
         scored = (found.stated > 0.0).all(axis=0)
         doses, stated = found.doses[:, scored], found.stated[:, scored]
         pulls.append(((doses - doses.mean(axis=0)) / np.sqrt(stated) * np.sqrt(runs / (runs - 1))).ravel())
-    return checks, _pull_figure(np.concatenate(pulls))
+    return checks, pulls
 
 
 def _pull_figure(pull: FloatArray) -> Figure:
