@@ -42,7 +42,12 @@ def test_touching_seeds_conserve_energy(name: str, seeds: str) -> None:
     axes = np.tile(turned @ Z, (4, 1))
     for i, j in ((0, 1), (1, 2), (1, 3), (2, 3)):
         assert seed_gap(model, positions[i], axes[i], positions[j], axes[j]) == pytest.approx(0.0, abs=1e-6)
-    settings = Settings(seeds=seeds, phase_space_histories=200_000, productive_histories_per_batch=4000)
+    settings = Settings(
+        seeds=seeds,
+        phase_space_histories=200_000,
+        productive_histories_per_batch=4000,
+        variance_reduction="none",
+    )  # what is sampled in water has no energy balance in the phantom
     run = Simulation(cube(), name, positions, axes, np.ones(4), 59.4, settings, threads=2)
     for number in range(2):
         balance = run.batch(number).balance

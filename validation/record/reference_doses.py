@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mcsim.materials import material
 from mcsim.phantom import Phantom, surrounded
-from mcsim.phase_space import load_phase_space
+from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY, load_phase_space
 from mcsim.result import merge
 from mcsim.seed_model import load_seed_model
 from mcsim.simulation import Simulation
@@ -135,7 +135,12 @@ def reference_dose_checks(effort: Effort) -> Room:
 
 
 def compare(
-    folder: Path, setting: str, size: Size, threads: int, say: Callable[[str], None] = lambda line: None
+    folder: Path,
+    setting: str,
+    size: Size,
+    threads: int,
+    say: Callable[[str], None] = lambda line: None,
+    variance_reduction: str = "correlated",
 ) -> Comparison:
     """Simulate 13 seeds and read the reference.
 
@@ -151,12 +156,14 @@ def compare(
         Threads; the result does not depend on it.
     say : callable
         Gets a line now and then.
+    variance_reduction : str
+        As in `mcsim.simulation_settings.Settings`.
 
     Returns
     -------
     Comparison
     """
-    simulation, medium = _simulation(folder, setting, size, threads)
+    simulation, medium = _simulation(folder, setting, size, threads, variance_reduction)
     stride, parts = batches_per_phase_space(simulation), []
     for k in range(PARTS):
         say(f"{setting}: part {k} of {PARTS}")
@@ -166,14 +173,16 @@ def compare(
     seed = load_phase_space(load_seed_model(SEED), size.scale_histories, threads=threads)
     share = seed.productive_share
     scale = share / simulation.phase_space.productive_share
+    # What is known in water is known per photon emitted, whatever share leaves the seed.
+    known = _known_dose_per_history(simulation)
     lines = gzip.decompress((folder / FILES[setting]).read_bytes()).decode().split("\n")
     dose, relative = (
         np.array(lines[k].split(), dtype=float).reshape((GRID,) * 3).transpose(2, 1, 0) for k in (4, 5)
     )
     return Comparison(
-        own=result.dose_per_history() * scale,
+        own=known + (result.dose_per_history() - known) * scale,
         own_std_dev=result.dose_per_history_std_dev() * scale,
-        own_parts=np.array([part.dose_per_history() for part in parts]) * scale,
+        own_parts=np.array([known + (part.dose_per_history() - known) * scale for part in parts]),
         scale_std_dev=float(np.sqrt((1.0 - share) / (share * seed.histories))),
         reference=dose,
         reference_std_dev=dose * relative,
@@ -184,7 +193,19 @@ def compare(
     )
 
 
-def _simulation(folder: Path, setting: str, size: Size, threads: int) -> tuple[Simulation, NDArray[np.uint8]]:
+def _known_dose_per_history(simulation: Simulation) -> FloatArray:
+    """The part of the dose to medium that correlated sampling takes from the water table, Gy per history."""
+    known = np.zeros(simulation.phantom.scoring_shape)
+    if simulation.transport.control:
+        volume = simulation.tissue_fraction * 0.1**3
+        batch = KEV_PER_GRAM_IN_GRAY / simulation.scale.histories_per_batch_and_seed
+        np.divide(simulation.transport.control.known[0] * batch, volume, out=known, where=volume > 0.0)
+    return known
+
+
+def _simulation(
+    folder: Path, setting: str, size: Size, threads: int, variance_reduction: str
+) -> tuple[Simulation, NDArray[np.uint8]]:
     """13 seeds in the middle of a cube of 30 cm; a slab of bone and a cylinder of air in the mixed case."""
     fine = [np.round(np.linspace(-3.0, 3.0, GRID + 1), 10)] * 3
     planes, scoring = surrounded(fine, [np.array([-15.0, 15.0])] * 3)
@@ -207,6 +228,7 @@ def _simulation(folder: Path, setting: str, size: Size, threads: int) -> tuple[S
             seeds="interseed" if setting == MIXED else "superposition",
             productive_histories_per_batch=size.histories_per_batch,
             phase_space_histories=size.phase_space_histories,
+            variance_reduction=variance_reduction,
         ),
         threads=threads,
     )
