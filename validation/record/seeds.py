@@ -23,7 +23,7 @@ GROUP = "Seeds"
 REFERENCE_SEED = "OncoSeed 6711"
 QUICK_SEEDS = (REFERENCE_SEED, "TheraSeed 200")
 # Photons to emit: for the seed whose tables are compared, and for the others.
-HISTORIES = {"quick": (1_500_000, 1_000_000), "full": (60_000_000, 15_000_000)}
+HISTORIES = {"quick": (4_000_000, 1_000_000), "full": (60_000_000, 15_000_000)}
 ANISOTROPY_DISTANCES = (0.5, 1.0, 2.0, 5.0)
 LEAST_ANGLE = 50.0  # degrees: at smaller angles the consensus is of another geometry of the end welds
 
