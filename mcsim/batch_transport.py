@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsim.emission_supply import EmissionSupply
-from mcsim.kernels.collect import collect
+from mcsim.kernels.collect import clear, collect, collect_quantity
 from mcsim.kernels.correlated_replay import correlated_batch
 from mcsim.kernels.correlated_transport import Control
 from mcsim.kernels.seeds_in_voxels import PlacedSeeds
@@ -17,7 +17,7 @@ from mcsim.kernels.tables import MediumTables
 from mcsim.kernels.voxel_grid import Voxels
 from mcsim.kernels.voxel_transport import Tallies, transport_batch
 from mcsim.region_spectra import Regions
-from mcsim.result import ANALOGUE_QUANTITY, BALANCE_TERMS, QUANTITY_NAMES, Batch
+from mcsim.result import ANALOGUE_QUANTITY, BALANCE_TERMS, QUANTITY_NAMES, Batch, Result
 from mcsim.simulation_settings import Settings
 from mcsim.water_control import WaterControl, known_dose, water_control
 from mcsim.water_table import WaterTable
@@ -62,6 +62,7 @@ class BatchTransport:
         self._supply, self._settings, self._regions = supply, settings, regions
         self._pool: list[Tallies] = []
         self._seed_known: list[FloatArray] = []
+        self._dose: FloatArray | None = None
         self.control: WaterControl | None = None
 
     @property
@@ -98,7 +99,9 @@ class BatchTransport:
         )
         # keV/g per photon to the keV cm³/g of one batch
         scale = float(np.prod(self.voxels.spacing)) * histories
-        self.control = replace(control, known=control.known * scale)
+        known = control.known
+        known *= scale
+        self.control = replace(control, known=known)
         if self._settings.per_seed:
             self._seed_known = [
                 scale * known_dose(control.kernel, self.voxels, self.seeds, table, np.array([j]), threads)[0]
@@ -131,6 +134,27 @@ class BatchTransport:
         groups = [every[[j]] for j in every] if self._settings.per_seed else [every]
         return [self._tallied(number * self.count, self.count, number, emitters) for emitters in groups]
 
+    def add_to(self, result: Result, number: int, tallied: list[Tallies]) -> None:
+        """Add the `number`-th batch to a result; its tallies go back for the next.
+
+        One quantity at a time, through the same array: large ones are costly to keep and to make.
+        """
+        if self._settings.per_seed:
+            result.add(number, self.collected(tallied))
+            return
+        (tallies,) = tallied
+        if self._dose is None:
+            self._dose = np.empty(self.shape)
+        for quantity in range(len(self.quantities)):
+            collect_quantity(tallies, quantity, self._dose)
+            if self.control:
+                self._dose += self.control.known[quantity]
+            result.add_quantity(number, quantity, self._dose)
+        spectrum = self._regions.sum(tallies.spectrum) if self._regions else None
+        result.complete(number, tallies.balance, spectrum)
+        clear(tallies)
+        self._pool.append(tallies)
+
     def collected(self, tallied: list[Tallies]) -> Batch:
         """What one batch scored, as arrays; its tallies go back for the next."""
         balance = np.sum([t.balance for t in tallied], axis=0)
@@ -144,7 +168,7 @@ class BatchTransport:
         dose = doses[0] if len(doses) == 1 else doses.sum(axis=0)
         seed_dose = doses[:, 0].copy() if self._settings.per_seed else None
         if self.control:
-            dose = dose + self.control.known
+            dose += self.control.known
             if seed_dose is not None:
                 seed_dose += self._seed_known
         return Batch(dose, balance, seed_dose, spectrum)
@@ -187,9 +211,9 @@ class BatchTransport:
             region = np.pad(self._regions.combination, 1).ravel()
             spectrum = np.zeros((self._regions.member.shape[1], len(self.tables.total)))
         return Tallies(
-            primary=np.zeros(block),
-            scattered=np.zeros(block),
-            water=np.zeros(block),
+            primary=np.zeros(block, np.float32),
+            scattered=np.zeros(block, np.float32),
+            water=np.zeros(block, np.float32),
             deposited=np.zeros(block if self._settings.analogue else 0),
             region=region,
             spectrum=spectrum,

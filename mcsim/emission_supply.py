@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.replay import Emission
-from mcsim.phase_space import RUN_SEED, PhaseSpace
+from mcsim.phase_space import RUN_SEED, PhaseSpace, give_back
+
+# Batches after which the memory of the photons replayed so far is given back: they are not needed again soon.
+GIVEN_BACK_AFTER = 4
 
 
 class Supply(NamedTuple):
@@ -79,6 +82,8 @@ class EmissionSupply:
     def of_batch(self, number: int) -> Supply:
         """The histories of one batch."""
         which, within = divmod(number, self.batches_per_phase_space)
+        if number % GIVEN_BACK_AFTER == GIVEN_BACK_AFTER - 1:
+            give_back(self._emission(which).photons)
         shift, block = divmod(within, self._batches_per_pass)
         return Supply(self._emission(which), self._start + block * self._per_batch, shift)
 

@@ -11,6 +11,8 @@ from mcsim.kernels.exact_sum import QUANTUM, add_batch, add_sums
 
 FloatArray = NDArray[np.float64]
 
+AT_ONCE = 65_536  # long doubles take twice the memory of the sums
+
 
 @dataclass
 class ExactSums:
@@ -80,13 +82,17 @@ class ExactSums:
         ndarray, shape of the sums, or of `chosen`
         """
         long = np.longdouble
-        parts = (self.square_high, self.square_low, self.total)
-        high, low, total = ((p if chosen is None else p.ravel()[chosen]).astype(long) for p in parts)
-        squares = high * long(2.0) ** 64 + low
-        variance = np.maximum(squares - total * total / batches, 0.0) / (batches * (batches - 1.0))
-        return np.asarray(variance * long(QUANTUM) ** 2, dtype=np.float64)
+        parts = [p.ravel() for p in (self.square_high, self.square_low, self.total)]
+        variance = np.empty(self.total.size if chosen is None else len(chosen))
+        for first in range(0, len(variance), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            high, low, total = (p[some if chosen is None else chosen[some]].astype(long) for p in parts)
+            squares = high * long(2.0) ** 64 + low
+            spread = np.maximum(squares - total * total / batches, 0.0) / (batches * (batches - 1.0))
+            variance[some] = spread * long(QUANTUM) ** 2
+        return variance.reshape(self.total.shape) if chosen is None else variance
 
     @property
     def overflowed(self) -> int:
         """Number of sums beyond half their range: they are looked at long before the other half is used up."""
-        return int((np.abs(self.total) >= 2**62).sum())
+        return int(((self.total >= 2**62) | (self.total <= -(2**62))).sum())

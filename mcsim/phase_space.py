@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -319,3 +320,16 @@ def _mapped(path: Path, dataset: h5py.Dataset) -> NDArray[Any]:
         return np.asarray(dataset[()])
     # "c": kernels are compiled for arrays that could be written to; nothing is, and nothing would reach the file
     return np.asarray(np.memmap(path, dataset.dtype, "c", offset, dataset.shape))
+
+
+def give_back(photons: NDArray[np.float32]) -> None:
+    """Let go of the memory that photons mapped from a file were read into; they are read again when needed.
+
+    Parameters
+    ----------
+    photons : ndarray
+        All photons of a phase space; nothing happens to those that are not mapped.
+    """
+    mapped = getattr(photons.base, "_mmap", None)
+    if mapped is not None and hasattr(mapped, "madvise"):
+        mapped.madvise(mmap.MADV_DONTNEED)

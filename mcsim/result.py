@@ -167,36 +167,48 @@ class Result:
 
     def add(self, number: int, batch: Batch) -> None:
         """Add one batch."""
-        self.sums.add(batch.dose)
-        grouped = batch.dose[:GROUPED_QUANTITIES].reshape(GROUPED_QUANTITIES, -1)[:, self.group_voxels]
-        self.group_total[:, number % GROUPS] += np.rint(grouped / QUANTUM).astype(np.int64)
-        self.balance += np.rint(batch.balance / BALANCE_QUANTUM_KEV).astype(np.int64)
+        for quantity, dose in enumerate(batch.dose):
+            self.add_quantity(number, quantity, dose)
         if self.seed_sums is not None and batch.seed_dose is not None:
             self.seed_sums.add(batch.seed_dose)
-        if self.spectra is not None and batch.spectrum is not None:
-            self.spectra.sums.add(batch.spectrum)
+        self.complete(number, batch.balance, batch.spectrum)
+
+    def add_quantity(self, number: int, quantity: int, dose: FloatArray) -> None:
+        """Add the `quantity`-th quantity of a batch, shape (nx, ny, nz), keV cm³/g; `complete` follows."""
+        self._part(quantity).add(dose)
+        if quantity < GROUPED_QUANTITIES:
+            grouped = dose.ravel()[self.group_voxels]
+            self.group_total[quantity, number % GROUPS] += np.rint(grouped / QUANTUM).astype(np.int64)
+
+    def complete(self, number: int, balance: FloatArray, spectrum: FloatArray | None = None) -> None:
+        """Count a batch whose quantities are added, with its energy balance and spectra."""
+        self.balance += np.rint(balance / BALANCE_QUANTUM_KEV).astype(np.int64)
+        if self.spectra is not None and spectrum is not None:
+            self.spectra.sums.add(spectrum)
         self.batches = joined_batches([*self.batches, (number, number + 1)])
 
     @property
     def _gray_per_history(self) -> FloatArray:
         """Gy per history for a mean tally of 1 keV cm³/g, per voxel; 0 where seeds fill the voxel."""
-        volume = self.voxel_volume * self.tissue_fraction
-        factor = KEV_PER_GRAM_IN_GRAY / self.scale.histories_per_batch_and_seed
-        return np.divide(factor, volume, out=np.zeros_like(volume), where=volume > 0.0)
+        factor = KEV_PER_GRAM_IN_GRAY / (self.scale.histories_per_batch_and_seed * self.voxel_volume)
+        fraction = self.tissue_fraction
+        return np.divide(factor, fraction, out=np.zeros_like(fraction), where=fraction > 0.0)
 
     def dose_per_history(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Dose in Gy from one emitted photon of every seed (weighted with relative strengths), (nx, ny, nz)."""
-        total = self.sums.total[self._index(quantity)]
-        return np.asarray(total * (QUANTUM / self.batch_count) * self._gray_per_history)
+        dose = self._gray_per_history
+        dose *= self.sums.total[self._index(quantity)]
+        dose *= QUANTUM / self.batch_count
+        return dose
 
     def dose_per_history_std_dev(self, quantity: str = QUANTITY_NAMES[0]) -> FloatArray:
         """Type A standard uncertainty of `dose_per_history`, from the variance between batches; infinite for one."""
         if self.batch_count < MINIMUM_BATCHES:
             return np.full(self.tissue_fraction.shape, np.inf)
-        return np.asarray(
-            np.sqrt(self._part(self._index(quantity)).variance_of_mean(self.batch_count))
-            * self._gray_per_history
-        )
+        variance = self._part(self._index(quantity)).variance_of_mean(self.batch_count)
+        np.sqrt(variance, out=variance)
+        variance *= self._gray_per_history
+        return variance
 
     def seed_dose(self) -> FloatArray:
         """Dose to medium to full decay from the photons of each seed, Gy, shape (seeds, nx, ny, nz).

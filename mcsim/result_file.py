@@ -63,7 +63,7 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
     overflowed = sum(sums.overflowed for sums in result.all_sums())
     if overflowed:
         raise OverflowError(
-            f"sum of {overflowed} tallies is above 2^63 quanta of 2^-32 keV cm³/g, expected below (sums are 64-bit "
+            f"sum of {overflowed} tallies is above 2^62 quanta of 2^-32 keV cm³/g, expected below (sums are 64-bit "
             f"whole numbers). Run fewer batches."
         )
     attributes = {

@@ -17,6 +17,7 @@ from mcsim.kernels.tables import ELECTRON_MASS_KEV, HC_KEV_ANGSTROM, MediumTable
 FloatArray = NDArray[np.float64]
 
 NODES = 157  # every quarter of a keV from 1 to 40 keV
+PANELS = 50
 
 
 def scattering_shares(tables: MediumTables, media: int, water: int) -> tuple[FloatArray, FloatArray]:
@@ -63,7 +64,11 @@ def scattering_shares(tables: MediumTables, media: int, water: int) -> tuple[Flo
 
 
 def _incoherent_normal(tables: MediumTables, energy: FloatArray) -> FloatArray:
-    cosine, weight = np.polynomial.legendre.leggauss(400)
+    # panels of few nodes: the nodes of one long rule would take longer than all the rest
+    node, share = np.polynomial.legendre.leggauss(8)
+    edge = np.linspace(-1.0, 1.0, PANELS + 1)
+    cosine = (0.5 * (edge[1:] + edge[:-1])[:, None] + node / PANELS).ravel()
+    weight = np.tile(share / PANELS, PANELS)
     q = 1.0 / (1.0 + energy[:, None] / ELECTRON_MASS_KEV * (1.0 - cosine))
     x = energy[:, None] / HC_KEV_ANGSTROM * np.sqrt(0.5 * (1.0 - cosine))
     klein_nishina = q**2 * (q + 1.0 / q - 1.0 + cosine**2) * weight

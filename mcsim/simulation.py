@@ -139,7 +139,9 @@ class Simulation:
             half_life_h=half_life_d * HOURS_PER_DAY,
         )
         shape = phantom.scoring_shape
-        self.target_weight = np.ones(shape) if target_weight is None else target_weight * self.tissue_fraction
+        # a weight of 1 everywhere takes no memory
+        everywhere = np.broadcast_to(np.float64(1.0), shape)
+        self.target_weight = everywhere if target_weight is None else target_weight * self.tissue_fraction
         mask = np.zeros(shape, dtype=bool) if group_mask is None else group_mask
         self._regions = Regions.from_masks(regions, shape) if regions else None
         self._group_voxels = np.flatnonzero(mask & (self.tissue_fraction > 0.0)).astype(np.int64)
@@ -188,8 +190,8 @@ class Simulation:
             axes=(x, y, z),
             voxel_volume=self._voxel_volume,
             tissue_fraction=self.tissue_fraction,
-            medium=np.ascontiguousarray(self.phantom.medium[self.phantom.scoring]),
-            density=np.ascontiguousarray(self.phantom.density[self.phantom.scoring]),
+            medium=self.phantom.medium[self.phantom.scoring],
+            density=self.phantom.density[self.phantom.scoring],
             scale=self.scale,
             settings=self.settings_record(),
             settings_digest=self.digest(),
@@ -288,8 +290,8 @@ class Simulation:
         uncertainty = self._uncertainty(rule, result, float("inf"))
         if self._finished(rule, result, 0.0, uncertainty):
             return result
-        for number, batch in self._batches_in_order(first + batches_before, rule.batches[1]):
-            result.add(number, batch)
+        for number, tallied in self._batches_in_order(first + batches_before, rule.batches[1]):
+            self.transport.add_to(result, number, tallied)
             elapsed = time.monotonic() - start
             uncertainty = self._uncertainty(rule, result, uncertainty, on_progress is not None)
             done = self._finished(rule, result, elapsed, uncertainty)
@@ -305,7 +307,7 @@ class Simulation:
         record_times()
         return result
 
-    def _batches_in_order(self, first: int, stop: int) -> Iterator[tuple[int, Batch]]:
+    def _batches_in_order(self, first: int, stop: int) -> Iterator[tuple[int, list[Tallies]]]:
         """Batches computed by the threads, handed out in order: the stopping rule sees the same sequence always."""
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: deque[tuple[int, Future[list[Tallies]]]] = deque()
@@ -316,8 +318,7 @@ class Simulation:
                         waiting.append((following, pool.submit(self.transport.scored, following)))
                         following += 1
                     number, future = waiting.popleft()
-                    # Arrays are made of the tallies here, one batch at a time: they are large.
-                    yield number, self.transport.collected(future.result())
+                    yield number, future.result()
             finally:
                 for _, future in waiting:
                     future.cancel()

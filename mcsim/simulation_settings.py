@@ -11,7 +11,7 @@ from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 # Work per batch: long enough to hide the cost of starting it, short enough for a prompt stop.
 # Sums over batches are updated voxel by voxel: a batch has enough photons that this takes less time than they do, and
 # few enough that the twenty batches of the smallest simulation are not more than it needs.
-VOXELS_PER_HISTORY, FEWEST_PER_BATCH, MOST_PER_BATCH = 10, 5_000, 60_000
+VOXELS_PER_HISTORY, FEWEST_PER_BATCH, MOST_PER_BATCH = 6, 5_000, 120_000
 VARIANCE_REDUCTIONS = ("correlated", "none")
 UNLIMITED = 1_000_000  # batches that no simulation reaches
 
@@ -149,6 +149,6 @@ def productive_histories_for(voxels: int) -> int:
     Examples
     --------
     >>> productive_histories_for(1000), productive_histories_for(216_000)
-    (5000, 21600)
+    (5000, 36000)
     """
     return min(max(voxels // VOXELS_PER_HISTORY, FEWEST_PER_BATCH), MOST_PER_BATCH)

@@ -54,7 +54,7 @@ class WaterControl:
     ----------
     kernel : Control
         Multiples and cross-section ratios for the kernel.
-    known : ndarray, shape (3, nx, ny, nz)
+    known : ndarray of float32, shape (3, nx, ny, nz)
         Mean of what the multiples subtract from dose to medium, dose to water and primary dose to medium, keV/g per
         emitted photon of every seed.
     all_water : bool
@@ -66,7 +66,7 @@ class WaterControl:
     """
 
     kernel: Control
-    known: FloatArray
+    known: NDArray[np.float32]
     all_water: bool
     table_digest: str
     table_histories: int
@@ -111,19 +111,18 @@ def water_control(
     cells = -(-np.array(shape) // width)
     inside = [np.arange(n) // w for n, w in zip(shape, width, strict=True)]
     cell = (inside[0][:, None, None] * cells[1] + inside[1][None, :, None]) * cells[2] + inside[2]
+    cell = cell.astype(np.int32)
     energy, share = _line_groups(energies, tables, water)
     kerma_ratio = _kerma_ratios(tables, media, water, float(energy @ share))
     count = int(np.prod(cells))
-    distance = _distances(voxels, seeds, table.half_length, cells, width)
+    nearest, farthest = _distances(voxels, seeds, table.half_length, cells, width)
     half = 0.5 * np.linalg.norm(width * voxels.spacing)
     # every seed's dose must be known where any is controlled: photons of all of them score there
-    controlled = (distance.min(axis=0) < REACH) & (
-        distance.max(axis=0) + half + table.half_length < table.outer_radius
-    )
+    controlled = (nearest < REACH) & (farthest + half + table.half_length < table.outer_radius)
     known_here = controlled[cell] & ~close_to_seeds(voxels, seeds, solids)
     inc, coh = scattering_shares(tables, media, water)
     kernel = Control(
-        cell=np.pad(np.where(known_here, cell, count), 1).astype(np.int32).ravel(),
+        cell=np.pad(np.where(known_here, cell, np.int32(count)), 1).ravel(),
         primary=np.zeros((len(seeds.position), count + 1), np.float32),
         scattered=np.zeros(media * (count + 1), np.float32),
         stride=count + 1,
@@ -159,7 +158,7 @@ def known_dose(
     table: WaterTable,
     emitters: NDArray[np.int64],
     threads: int,
-) -> FloatArray:
+) -> NDArray[np.float32]:
     """Mean of what the multiples subtract from the histories of some of the seeds.
 
     Parameters
@@ -175,11 +174,11 @@ def known_dose(
 
     Returns
     -------
-    ndarray, shape (3, nx, ny, nz)
+    ndarray of float32, shape (3, nx, ny, nz)
         Dose to medium, dose to water and primary dose to medium, keV/g per emitted photon of every emitter.
     """
     nx, ny, nz = (int(n) for n in voxels.shape)
-    known = np.zeros((3, nx, ny, nz))
+    known = np.zeros((3, nx, ny, nz), np.float32)
     arrays = table.arrays()
 
     def slab(first: int) -> None:
@@ -203,14 +202,16 @@ def cell_width(spacing: FloatArray, shape: NDArray[np.int64], seeds: int) -> NDA
 
 def _distances(
     voxels: Voxels, seeds: PlacedSeeds, half_length: float, cells: NDArray[np.int64], width: NDArray[np.int64]
-) -> FloatArray:
-    """Distance of every cell's middle from every seed's axis between its ends, cm, shape (seeds, cells)."""
+) -> tuple[FloatArray, FloatArray]:
+    """Distance of every cell's middle from the nearest and the farthest seed's axis between its ends, cm, (cells,)."""
     middle = [voxels.lower[k] + (np.arange(cells[k]) + 0.5) * width[k] * voxels.spacing[k] for k in range(3)]
-    distance = np.empty((len(seeds.position), int(np.prod(cells))))
-    for j, (position, frame) in enumerate(zip(seeds.position, seeds.frame, strict=True)):
+    nearest, farthest = np.full(int(np.prod(cells)), np.inf), np.zeros(int(np.prod(cells)))
+    for position, frame in zip(seeds.position, seeds.frame, strict=True):
         axes = [m - p for m, p in zip(middle, position, strict=True)]
-        distance[j] = _distance_from_axis(axes, frame[2], half_length).ravel()
-    return distance
+        distance = _distance_from_axis(axes, frame[2], half_length).ravel()
+        np.minimum(nearest, distance, out=nearest)
+        np.maximum(farthest, distance, out=farthest)
+    return nearest, farthest
 
 
 def close_to_seeds(voxels: Voxels, seeds: PlacedSeeds, solids: Solids) -> NDArray[np.bool_]:

@@ -6,29 +6,44 @@ from mcsim.kernels._jit import jit
 
 
 @jit
-def collect(tallies, dose):
-    """Move the tallies of a block into `dose` (3 or 4, nx, ny, nz) and leave zeros behind.
+def collect_quantity(tallies, quantity, dose):
+    """One quantity of a block's tallies into `dose` (nx, ny, nz).
 
     The quantities are dose to medium, dose to water, primary dose to medium and, where it is scored, energy deposited
     over density.
     """
     primary, scattered = tallies.primary, tallies.scattered
     water, deposited = tallies.water, tallies.deposited
-    _, nx, ny, nz = dose.shape
+    nx, ny, nz = dose.shape
     for ix in range(nx):
         for iy in range(ny):
             first = ((ix + 1) * (ny + 2) + iy + 1) * (nz + 2) + 1
             for iz in range(nz):
                 k = first + iz
-                dose[0, ix, iy, iz] = primary[k] + scattered[k]
-                dose[1, ix, iy, iz] = dose[0, ix, iy, iz] + water[k]
-                dose[2, ix, iy, iz] = primary[k]
-                if deposited.shape[0] > 0:
-                    dose[3, ix, iy, iz] = deposited[k]
-    # The layer around the block is never scored in and stays zero.
-    primary[:] = 0.0
-    scattered[:] = 0.0
-    water[:] = 0.0
-    deposited[:] = 0.0
+                if quantity == 0:
+                    dose[ix, iy, iz] = primary[k] + scattered[k]
+                elif quantity == 1:
+                    dose[ix, iy, iz] = primary[k] + scattered[k] + water[k]
+                elif quantity == 2:
+                    dose[ix, iy, iz] = primary[k]
+                else:
+                    dose[ix, iy, iz] = deposited[k]
+
+
+@jit
+def clear(tallies):
+    """Leave zeros behind for the next batch."""
+    tallies.primary[:] = 0.0
+    tallies.scattered[:] = 0.0
+    tallies.water[:] = 0.0
+    tallies.deposited[:] = 0.0
     tallies.spectrum[:] = 0.0
     tallies.balance[:] = 0.0
+
+
+@jit
+def collect(tallies, dose):
+    """Move the tallies of a block into `dose` (quantities, nx, ny, nz) and leave zeros behind."""
+    for quantity in range(dose.shape[0]):
+        collect_quantity(tallies, quantity, dose[quantity])
+    clear(tallies)

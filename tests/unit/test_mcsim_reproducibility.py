@@ -242,7 +242,7 @@ def test_result_files_that_are_not_whole_are_refused(whole: Result, tmp_path: Pa
 
 def test_a_sum_that_wrapped_around_is_not_written(whole: Result, tmp_path: Path) -> None:
     sums = whole.sums.copy()
-    sums.total[0, 1, 2, 3] = -1
+    sums.total[0, 1, 2, 3] = -(2**62)
     with pytest.raises(OverflowError, match="sum of 1 tallies"):
         write_result(tmp_path / "dose.h5", replace(whole, sums=sums))
     assert list(tmp_path.iterdir()) == []
