@@ -110,8 +110,8 @@ def test_energy_stayed_is_the_balance(layers: Result) -> None:
 
 def test_dose_of_the_seeds_adds_up(layers: Result) -> None:
     assert layers.seed_dose().shape == (2, 10, 10, 10)
-    # quanta of 2⁻³² keV cm³/g: rounding of each seed's batch
-    np.testing.assert_allclose(layers.seed_dose().sum(axis=0), layers.dose(), rtol=1e-7)
+    # tallies are single precision; quanta of 2⁻³² keV cm³/g
+    np.testing.assert_allclose(layers.seed_dose().sum(axis=0), layers.dose(), rtol=2e-6)
     near_first = tuple(int((c + 2.0) / 0.4) for c in SEEDS[0])
     first, second = layers.seed_dose()[:, *near_first]
     assert first > 2.0 * second > 0.0
@@ -119,7 +119,7 @@ def test_dose_of_the_seeds_adds_up(layers: Result) -> None:
     for reduction in ("none", "correlated"):
         together = layered(variance_reduction=reduction).run(rule)
         apart = layered(per_seed=True, variance_reduction=reduction).run(rule)
-        np.testing.assert_allclose(apart.dose(), together.dose(), rtol=1e-7)
+        np.testing.assert_allclose(apart.dose(), together.dose(), rtol=2e-6)
     with pytest.raises(InvalidInput, match="--per-seed"):
         together.seed_dose()
 
