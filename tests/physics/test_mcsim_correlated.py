@@ -250,14 +250,14 @@ def test_dose_to_water_is_dose_to_medium_bit_for_bit_in_water(phantom: Phantom) 
 
 @pytest.mark.parametrize("seeds", [slice(None), slice(2, 3)], ids=["four", "one"])
 def test_doses_of_the_seeds_sum_to_the_whole(phantom: Phantom, seeds: slice) -> None:
-    # neither the known dose nor a history counts twice; round-off of sums of another order
+    # Neither the known dose nor a history counts twice. Tallies are in single precision, and differences of large sums.
     apart = implant(phantom, seeds, per_seed=True, productive_histories_per_batch=4000)
     together = implant(phantom, seeds, productive_histories_per_batch=4000).batch(1)
     batch = apart.batch(1)
     assert batch.seed_dose is not None
     scale = np.abs(together.dose[0]).max()
-    np.testing.assert_allclose(batch.dose, together.dose, rtol=1e-9, atol=1e-12 * scale)
-    np.testing.assert_allclose(batch.seed_dose.sum(axis=0), batch.dose[0], rtol=1e-9, atol=1e-12 * scale)
+    np.testing.assert_allclose(batch.dose, together.dose, rtol=1e-5, atol=3e-6 * scale)
+    np.testing.assert_allclose(batch.seed_dose.sum(axis=0), batch.dose[0], rtol=1e-5, atol=3e-6 * scale)
 
 
 def test_one_seed_alone(phantom: Phantom) -> None:
