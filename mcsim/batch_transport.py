@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +22,14 @@ from mcsim.kernels.voxel_transport import Tallies, transport_batch
 from mcsim.region_spectra import Regions
 from mcsim.result import ANALOGUE_QUANTITY, BALANCE_TERMS, QUANTITY_NAMES, Batch, Result
 from mcsim.simulation_settings import Settings
-from mcsim.water_control import WaterControl, known_dose, water_control
+from mcsim.water_control import (
+    MOST_COPIES,
+    SURVIVAL,
+    SURVIVAL_DISTANCE,
+    WaterControl,
+    known_dose,
+    water_control,
+)
 from mcsim.water_table import WaterTable
 
 FloatArray = NDArray[np.float64]
@@ -63,7 +73,10 @@ class BatchTransport:
         self._pool: list[Tallies] = []
         self._seed_known: list[FloatArray] = []
         self._dose: FloatArray | None = None
-        self.control: WaterControl | None = None
+        self._control: WaterControl | None = None
+        self._make_control: Callable[[], WaterControl] | None = None
+        self._table: WaterTable | None = None
+        self._lock = threading.Lock()
 
     @property
     def seed_count(self) -> int:
@@ -81,6 +94,8 @@ class BatchTransport:
     ) -> None:
         """From now on sample in water and score the difference to the known dose.
 
+        What that needs of the implant is prepared when the first batch is asked for.
+
         Parameters
         ----------
         water : int
@@ -94,45 +109,60 @@ class BatchTransport:
         threads : int
             Threads; nothing depends on their number.
         """
+        self._table = table
+        self._make_control = partial(self._controlled, water, energies, table, histories, threads)
+
+    @property
+    def control(self) -> WaterControl | None:
+        """What ties the dose to that in water, or none."""
+        with self._lock:
+            if self._control is None and self._make_control:
+                self._control = self._make_control()
+            return self._control
+
+    @control.setter
+    def control(self, control: WaterControl) -> None:
+        self._control = control
+
+    def _controlled(
+        self, water: int, energies: FloatArray, table: WaterTable, histories: float, threads: int
+    ) -> WaterControl:
         control = water_control(
             self.voxels, self.seeds, self.solids, self.tables, water, energies, table, self._trial, threads
         )
         # keV/g per photon to the keV cm³/g of one batch
         scale = float(np.prod(self.voxels.spacing)) * histories
-        known = control.known
-        known *= scale
-        self.control = replace(control, known=known)
         if self._settings.per_seed:
             self._seed_known = [
                 scale * known_dose(control.kernel, self.voxels, self.seeds, table, np.array([j]), threads)[0]
                 for j in range(self.seed_count)
             ]
+        known = control.known
+        known *= scale
+        return replace(control, known=known)
 
     def techniques(self) -> dict[str, object]:
         """What makes the dose besides plain transport, by name."""
-        if self.control is None:
+        if self._table is None:
             return {}
-        kernel = self.control.kernel
         return {
             "correlated sampling against water": {
-                "water_table_digest": self.control.table_digest,
-                "water_table_histories": self.control.table_histories,
-                "trial_histories": 0 if self.control.all_water else self._trial_count * self.seed_count,
+                "water_table_digest": self._table.digest,
+                "water_table_histories": self._table.histories,
+                "trial_histories": self._trial_count * self.seed_count,
             },
-            "copies of photons scattered where the phantom scatters more than water": {
-                "most": kernel.most_copies
-            },
-            "roulette outside the scoring region": {
-                "survival": kernel.survival,
-                "beyond_cm": kernel.survival_distance,
-            },
+            "copies of photons scattered where the phantom scatters more than water": {"most": MOST_COPIES},
+            "roulette outside the scoring region": {"survival": SURVIVAL, "beyond_cm": SURVIVAL_DISTANCE},
         }
 
     def scored(self, number: int) -> list[Tallies]:
         """Tallies of one batch: one of all seeds, or one of each where the dose per seed is kept."""
         every = np.arange(self.seed_count)
         groups = [every[[j]] for j in every] if self._settings.per_seed else [every]
-        return [self._tallied(number * self.count, self.count, number, emitters) for emitters in groups]
+        kernel = control.kernel if (control := self.control) else None
+        return [
+            self._tallied(number * self.count, self.count, number, emitters, kernel) for emitters in groups
+        ]
 
     def add_to(self, result: Result, number: int, tallied: list[Tallies]) -> None:
         """Add the `number`-th batch to a result; its tallies go back for the next.
@@ -143,12 +173,13 @@ class BatchTransport:
             result.add(number, self.collected(tallied))
             return
         (tallies,) = tallied
+        control = self.control
         if self._dose is None:
             self._dose = np.empty(self.shape)
         for quantity in range(len(self.quantities)):
             collect_quantity(tallies, quantity, self._dose)
-            if self.control:
-                self._dose += self.control.known[quantity]
+            if control:
+                self._dose += control.known[quantity]
             result.add_quantity(number, quantity, self._dose)
         spectrum = self._regions.sum(tallies.spectrum) if self._regions else None
         result.complete(number, tallies.balance, spectrum)
@@ -167,14 +198,14 @@ class BatchTransport:
             self._pool.append(tallies)
         dose = doses[0] if len(doses) == 1 else doses.sum(axis=0)
         seed_dose = doses[:, 0].copy() if self._settings.per_seed else None
-        if self.control:
-            dose += self.control.known
+        if control := self.control:
+            dose += control.known
             if seed_dose is not None:
                 seed_dose += self._seed_known
         return Batch(dose, balance, seed_dose, spectrum)
 
     def _tallied(
-        self, first: int, count: int, number: int, emitters: NDArray[np.int64], control: Control | None = None
+        self, first: int, count: int, number: int, emitters: NDArray[np.int64], control: Control | None
     ) -> Tallies:
         supply = self._supply.of_batch(number)
         tallies = self._pool.pop() if self._pool else self._empty_tallies()
@@ -182,7 +213,6 @@ class BatchTransport:
             emitters, first, count, supply.stored, supply.shift, self._settings.run_seed, supply.emission, self.voxels,
             self.seeds, self.solids, self.tables, self._settings.physics.cut_off_kev,
         )  # fmt: skip
-        control = control or (self.control.kernel if self.control else None)
         if control:
             correlated_batch(*common, control, tallies)
         else:

@@ -12,15 +12,20 @@ __all__ = ["cache_folder", "engine_digest", "is_compiled", "kernel_digest"]
 
 # What decides the numbers besides the kernels: from tables to coefficients, from a seed's file to what it emits.
 _MODULES = (
+    "batch_transport",
     "cross_sections",
     "emission_supply",
     "materials",
     "medium_tables",
     "phase_space",
     "physics_settings",
+    "scattering_shares",
     "seed_model",
     "seed_solids",
     "spectrum",
+    "water_control",
+    "water_table",
+    "water_table_cells",
 )
 
 

@@ -36,6 +36,7 @@ from mcsim.simulation_settings import (
     productive_histories_for,
 )
 from mcsim.water_superposition import water_superposition
+from mcsim.water_table import WaterTable
 from mcsim.water_table_file import load_water_table
 
 FloatArray = NDArray[np.float64]
@@ -146,15 +147,13 @@ class Simulation:
         self._regions = Regions.from_masks(regions, shape) if regions else None
         self._group_voxels = np.flatnonzero(mask & (self.tissue_fraction > 0.0)).astype(np.int64)
         self.transport = BatchTransport(voxels, seeds, solids, tables, supply, count, settings, self._regions)
-        self._superposition: tuple[FloatArray, FloatArray] | None = None
+        self._water_table: WaterTable | None = None
         if settings.variance_reduction == "correlated":
             table = load_water_table(model, settings.physics, threads, progress)
             energies = self.phase_space.photons[:PHOTONS_LOOKED_AT, 6].astype(np.float64)
             per_batch = self.scale.histories_per_batch_and_seed
             self.transport.tie_to_water(water, energies, table, per_batch, threads)
-            if settings.difference and (control := self.transport.control):
-                dose, std_dev = water_superposition(control.kernel, voxels, seeds, solids, table, threads)
-                self._superposition = (dose * KEV_PER_GRAM_IN_GRAY, std_dev * KEV_PER_GRAM_IN_GRAY)
+            self._water_table = table
 
     def settings_record(self) -> dict[str, object]:
         """Settings in words and numbers, as stored with the result."""
@@ -203,8 +202,18 @@ class Simulation:
             run_facts={"wall_time_s": 0.0, "cpu_time_s": 0.0},
             seed_sums=ExactSums.zeros((self.seed_count, *shape)) if self.settings.per_seed else None,
             spectra=self._empty_spectra(),
-            water_superposition=self._superposition,
+            water_superposition=self._superposition(),
         )
+
+    def _superposition(self) -> tuple[FloatArray, FloatArray] | None:
+        """Dose in Gy of one photon of every seed alone in infinite water, and its uncertainty, where it is kept."""
+        t = self.transport
+        if not self.settings.difference or self._water_table is None or t.control is None:
+            return None
+        dose, std_dev = water_superposition(
+            t.control.kernel, t.voxels, t.seeds, t.solids, self._water_table, self.threads
+        )
+        return dose * KEV_PER_GRAM_IN_GRAY, std_dev * KEV_PER_GRAM_IN_GRAY
 
     @property
     def _voxel_volume(self) -> float:

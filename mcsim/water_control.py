@@ -57,19 +57,10 @@ class WaterControl:
     known : ndarray of float32, shape (3, nx, ny, nz)
         Mean of what the multiples subtract from dose to medium, dose to water and primary dose to medium, keV/g per
         emitted photon of every seed.
-    all_water : bool
-        The scoring region is all water of the table's density: the multiples are 1 without a trial.
-    table_digest : str
-        Of the water table.
-    table_histories : int
-        Photons emitted for the water table.
     """
 
     kernel: Control
     known: NDArray[np.float32]
-    all_water: bool
-    table_digest: str
-    table_histories: int
 
 
 def water_control(
@@ -137,8 +128,7 @@ def water_control(
         trial=False,
     )
     medium = _block(voxels.medium, shape) & ~np.uint8(SEED_FLAG)
-    all_water = _is_water(medium, _block(voxels.density, shape), water, tables, density)
-    if all_water:
+    if _is_water(medium, _block(voxels.density, shape), water, tables, density):
         kernel.primary[:, :-1] = 1.0
         kernel.scattered[:] = 1.0
     else:
@@ -148,7 +138,7 @@ def water_control(
     kernel.scattered[count :: count + 1] = 0.0
     every = np.arange(len(seeds.position))
     known = known_dose(kernel, voxels, seeds, table, every, threads)
-    return WaterControl(kernel, known, all_water, table.digest, table.histories)
+    return WaterControl(kernel, known)
 
 
 def known_dose(
