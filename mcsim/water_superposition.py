@@ -65,5 +65,5 @@ def water_superposition(
         known_dose(everywhere, voxels, seeds, part, every, threads)[1]
         for part in (table, replace(table, kerma_r2=table.std_dev))
     ]
-    dose, std_dev = (np.where(told, values, np.nan) for values in doses)
+    dose, std_dev = (np.where(told, values, np.nan).astype(np.float64) for values in doses)
     return dose, std_dev
