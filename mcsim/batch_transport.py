@@ -19,6 +19,7 @@ from mcsim.kernels.solids import Solids
 from mcsim.kernels.tables import MediumTables
 from mcsim.kernels.voxel_grid import Voxels
 from mcsim.kernels.voxel_transport import Tallies, transport_batch
+from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY
 from mcsim.region_spectra import Regions
 from mcsim.result import ANALOGUE_QUANTITY, BALANCE_TERMS, QUANTITY_NAMES, Batch, Result
 from mcsim.simulation_settings import Settings
@@ -140,6 +141,19 @@ class BatchTransport:
         known = control.known
         known *= scale
         return replace(control, known=known)
+
+    def table_std_dev(self, threads: int) -> NDArray[np.float32] | None:
+        """Type A uncertainty that the water table's noise gives the dose to medium, Gy per photon of every seed.
+
+        As if the table's cells were fully correlated within a voxel and between seeds: it is that at most. None without
+        a control.
+        """
+        if self._table is None or (control := self.control) is None:
+            return None
+        noise = replace(self._table, kerma_r2=self._table.std_dev)
+        every = np.arange(self.seed_count)
+        found = known_dose(control.kernel, self.voxels, self.seeds, noise, every, threads)[0]
+        return np.asarray(found * np.float32(KEV_PER_GRAM_IN_GRAY))
 
     def techniques(self) -> dict[str, object]:
         """What makes the dose besides plain transport, by name."""

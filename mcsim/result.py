@@ -133,6 +133,9 @@ class Result:
     water_superposition : tuple of two ndarrays, shape (nx, ny, nz), optional
         Dose in Gy from one emitted photon of every seed, each alone in infinite water, and its type A standard
         uncertainty, on request; NaN where it is not known.
+    water_table_std_dev : ndarray of float32, shape (nx, ny, nz), optional
+        Type A standard uncertainty, in Gy per emitted photon of every seed, that the noise of the water table gives the
+        dose to medium, at most; common to many voxels and not part of the voxels' own. With correlated sampling only.
     """
 
     axes: tuple[FloatArray, FloatArray, FloatArray]
@@ -153,6 +156,7 @@ class Result:
     seed_sums: ExactSums | None = None
     spectra: RegionSpectra | None = None
     water_superposition: tuple[FloatArray, FloatArray] | None = None
+    water_table_std_dev: NDArray[np.float32] | None = None
 
     @property
     def batch_count(self) -> int:
@@ -246,6 +250,15 @@ class Result:
             )
         superposition = self.water_superposition[0] * self.scale.dose_per_history
         return self.dose() - superposition, superposition
+
+    def table_uncertainty(self) -> float:
+        """Relative uncertainty of the mean dose of the grouped voxels from the water table's noise, at most."""
+        if self.water_table_std_dev is None:
+            return 0.0
+        noise, dose = (
+            x.ravel()[self.group_voxels].sum() for x in (self.water_table_std_dev, self.dose_per_history())
+        )
+        return float(noise / dose) if dose > 0.0 else 0.0
 
     def _seed_sums(self) -> ExactSums:
         if self.seed_sums is None:

@@ -38,6 +38,7 @@ _SUMS = {
 }
 GRID = ("x", "y", "z")
 FloatArray = NDArray[np.float64]
+TABLE_STD_DEV = "water_table_std_dev_per_history"
 Add = Callable[..., None]
 # Correlated sampling follows photons through water: it does not tell where the patient keeps the energy.
 BALANCE_OF_CORRELATED = BALANCE_TERMS[:1]
@@ -103,6 +104,9 @@ def write_result(path: str | Path, result: Result, case_digest: str = "") -> Non
             _add_seed_dose(add, result)
         if result.spectra is not None:
             _add_spectra(add, result, result.spectra)
+        if result.water_table_std_dev is not None:
+            what = "type A uncertainty of dose per history from the water table's noise, at most; common to voxels"
+            add(TABLE_STD_DEV, result.water_table_std_dev, GRID, "Gy", what)
         if result.water_superposition is not None:
             _add_difference(add, result, result.water_superposition)
         add(
@@ -245,6 +249,7 @@ def read_result(path: str | Path) -> tuple[Result, str]:
             seed_sums=_read_sums(file, "seed_") if "seed_total" in file else None,
             spectra=_read_spectra(file) if "energy_fluence" in file else None,
             water_superposition=_read_difference(file),
+            water_table_std_dev=file[TABLE_STD_DEV][()] if TABLE_STD_DEV in file else None,
             run_facts={key: float(value) for key, value in file["run"].attrs.items()},
         )
         return result, str(file.attrs["case_digest"])

@@ -73,6 +73,8 @@ def run_to_file(
         checkpoint_s,
     )
     if result.batch_count != before or not path.is_file():
+        if result.water_table_std_dev is None:
+            result.water_table_std_dev = simulation.transport.table_std_dev(simulation.threads)
         write_result(path, result, case_digest)
     checkpoint.unlink(missing_ok=True)
     return result

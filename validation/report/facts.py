@@ -174,6 +174,10 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         u = float(attributes.get("air_kerma_strength_per_history_std_dev", math.nan)) / per_history
         stated = f" ± {number(100 * u, 2)} %" if u > 0 else ""
         facts.append(("Air-kerma strength per history", f"{per_history:.4e} Gy cm²{stated}"))
+    table = float(attributes.get("water_table_relative_std_dev", 0.0))
+    if table > 0.0:
+        text = f"at most {number(100 * table, 2)} % of the structures' mean dose, common to voxels, not in their ±"
+        facts.append(("Noise of the water table", text))
     facts += [
         ("TG-43 source data", str(attributes["tg43_source"])),
         ("TG-43 dose-rate constant", f"{float(attributes['tg43_dose_rate_constant']):.4g} cGy h⁻¹ U⁻¹"),

@@ -26,6 +26,7 @@ _RUN_FACTS = (
     "phase_space_digest",
     "air_kerma_strength_per_history",
     "air_kerma_strength_per_history_std_dev",
+    "water_table_relative_std_dev",
 )
 
 

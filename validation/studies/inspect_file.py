@@ -109,6 +109,8 @@ def _describe_monte_carlo(path: Path) -> list[Section]:
             ("histories", f"{result.histories:.4g} in {result.batch_count} batches"),
             ("largest dose of a voxel", f"{np.nanmax(dose):.4g} Gy"),
             ("type A uncertainty above half of it", f"{100 * relative:.2f} %"),
+            *([("noise of the water table", f"at most {100 * table:.2f} % of the structures' dose, common to voxels")]
+              if (table := result.table_uncertainty()) else []),
             ("media of the grid by volume", ", ".join(
                 f"{media[k]} {100 * share[k]:.1f} %" for k in np.argsort(-share, kind="stable") if share[k] >= 0.001)),
             ("wall time", f"{float(result.run_facts.get('wall_time_s', 0.0)):.0f} s"),

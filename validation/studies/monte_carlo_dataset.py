@@ -110,6 +110,7 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
         settings=json.dumps(result.settings, sort_keys=True),
         air_kerma_strength_per_history=result.scale.air_kerma_strength_per_history,
         air_kerma_strength_per_history_std_dev=result.scale.air_kerma_strength_per_history_std_dev,
+        water_table_relative_std_dev=result.table_uncertainty(),
         phase_space_digest=str(result.settings["phase_space_digest"]),
         run_time_s=result.run_facts.get("wall_time_s", 0.0),
         cpu_time_s=result.run_facts.get("cpu_time_s", 0.0),
