@@ -43,6 +43,9 @@ CLEARANCE = 0.05  # cm
 # Photons that interact outside the block hardly return from further away than this; two of three are ended there.
 SURVIVAL, SURVIVAL_DISTANCE = 1.0 / 3.0, 4.0
 MOST_COPIES = 8
+# Of the trial's moments in a cell and its neighbours, added to the cell's own: as much as a third of them where all see
+# the same number of photons. Multiples of scattered dose that are not noise hardly come to the largest.
+NEIGHBOURS_SHARE, LARGEST_MULTIPLE = 0.02, 2.0
 SLAB = 4  # voxels along x that a thread takes at once
 
 
@@ -311,13 +314,27 @@ def _best_multiples(
     media: int,
     width: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Multiple for every medium and cell, shape (media, cells + 1), from pooled moments; 0 where nothing passed."""
+    """Multiple for every medium and cell, shape (media, cells + 1), from pooled moments; 0 where nothing passed.
+
+    Where few photons of the trial passed the neighbours decide, and none is large: a multiple that is only noise would
+    add noise, all the more the larger it is.
+    """
     found = np.zeros((media, int(np.prod(-(-np.array(medium.shape) // width))) + 1), np.float32)
     for m in np.unique(medium):
         product, square = (_pooled(np.where(medium == m, x, 0.0), width) for x in moments)
+        product += NEIGHBOURS_SHARE * _with_neighbours(product)
+        square += NEIGHBOURS_SHARE * _with_neighbours(square)
         ratio = np.divide(product, square, out=np.zeros_like(product), where=square > 0.0)
-        found[m, :-1] = ratio.ravel()
+        found[m, :-1] = np.minimum(ratio, LARGEST_MULTIPLE).ravel()
     return found
+
+
+def _with_neighbours(values: FloatArray) -> FloatArray:
+    """Sum over each cell and its 26 neighbours."""
+    for axis in range(3):
+        padded = np.pad(values, [(1, 1) if k == axis else (0, 0) for k in range(3)])
+        values = np.add.reduce([np.take(padded, range(k, k + values.shape[axis]), axis) for k in range(3)])
+    return values
 
 
 def _pooled(values: FloatArray, width: NDArray[np.int64]) -> FloatArray:
