@@ -19,7 +19,10 @@ from mcsim.simulation import Settings, StoppingRule
         ({"seeds": "both"}, r"seeds is 'both', expected 'interseed' or 'superposition'"),
         ({"run_seed": -1}, r"run_seed is -1, expected 0 to 2\^63"),
         ({"run_seed": 2**63}, r"run_seed is 9223372036854775808"),
-        ({"productive_histories_per_batch": -1}, r"productive_histories_per_batch is -1, expected at least 1"),
+        (
+            {"productive_histories_per_batch": -1},
+            r"productive_histories_per_batch is -1, expected at least 1",
+        ),
     ],
 )
 def test_bad_settings_are_refused(change: dict[str, object], message: str) -> None:
