@@ -122,6 +122,8 @@ def measure_histories(mode: str, chosen: NDArray[np.bool_]) -> Curve:
         set_up = set_up_beyond_plain(neck13, mode)
         for productive in RUN_LENGTHS:
             timed = run_timed(simulation, batches_of(simulation, productive))
+            if not np.all(timed.dose[voxels] > 0.0):
+                continue  # a curve begins where every voxel has scored
             curve["cpu_s"].append(timed.cpu_s + set_up)
             curve["histories"].append(float(timed.result.histories))
             curve["rms_percent"].append(rms_percent(timed, voxels))

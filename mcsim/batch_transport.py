@@ -200,6 +200,11 @@ class BatchTransport:
         clear(tallies)
         self._pool.append(tallies)
 
+    def rest(self) -> None:
+        """Let go of the memory that is of use between batches alone."""
+        self._pool.clear()
+        self._dose = None
+
     def collected(self, tallied: list[Tallies]) -> Batch:
         """What one batch scored, as arrays; its tallies go back for the next."""
         balance = np.sum([t.balance for t in tallied], axis=0)

@@ -11,7 +11,7 @@ from mcsim.kernels.replay import Emission
 from mcsim.phase_space import RUN_SEED, PhaseSpace, give_back
 
 # Batches after which the memory of the photons replayed so far is given back: they are not needed again soon.
-GIVEN_BACK_AFTER = 4
+GIVEN_BACK_AFTER = 2
 
 
 class Supply(NamedTuple):

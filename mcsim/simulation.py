@@ -314,6 +314,7 @@ class Simulation:
                 on_checkpoint(result)
                 saved = time.monotonic()
         record_times()
+        self.transport.rest()
         return result
 
     def _batches_in_order(self, first: int, stop: int) -> Iterator[tuple[int, list[Tallies]]]:
