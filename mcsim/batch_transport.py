@@ -29,6 +29,7 @@ from mcsim.water_control import (
     SURVIVAL_DISTANCE,
     WaterControl,
     known_dose,
+    scores_in_water,
     water_control,
 )
 from mcsim.water_table import WaterTable
@@ -77,6 +78,7 @@ class BatchTransport:
         self._control: WaterControl | None = None
         self._make_control: Callable[[], WaterControl] | None = None
         self._table: WaterTable | None = None
+        self._trial_histories = 0
         self._lock = threading.Lock()
 
     @property
@@ -111,6 +113,8 @@ class BatchTransport:
             Threads; nothing depends on their number.
         """
         self._table = table
+        in_water = scores_in_water(self.voxels, self.tables, water)
+        self._trial_histories = 0 if in_water else self._trial_count * self.seed_count
         self._make_control = partial(self._controlled, water, energies, table, histories, threads)
 
     @property
@@ -163,7 +167,7 @@ class BatchTransport:
             "correlated sampling against water": {
                 "water_table_digest": self._table.digest,
                 "water_table_histories": self._table.histories,
-                "trial_histories": self._trial_count * self.seed_count,
+                "trial_histories": self._trial_histories,
             },
             "copies of photons scattered where the phantom scatters more than water": {"most": MOST_COPIES},
             "roulette outside the scoring region": {"survival": SURVIVAL, "beyond_cm": SURVIVAL_DISTANCE},

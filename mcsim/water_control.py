@@ -34,7 +34,7 @@ from mcsim.water_table import WaterTable
 FloatArray = NDArray[np.float64]
 
 CELL = 0.2  # cm
-MOST_RAYS = 400_000  # seeds times cells: some 50 ms
+MOST_RAYS = 400_000  # seeds times cells: less than 0.1 s
 # Beyond this distance from the nearest seed the dose is some hundredths of the prescribed one: not worth the set-up.
 REACH = 3.5  # cm
 # The table holds from here outwards of a seed's surface, to 0.1 %; closer by, where the dose is high and its noise low,
@@ -131,7 +131,7 @@ def water_control(
         trial=False,
     )
     medium = _block(voxels.medium, shape) & ~np.uint8(SEED_FLAG)
-    if _is_water(medium, _block(voxels.density, shape), water, tables, density):
+    if scores_in_water(voxels, tables, water):
         kernel.primary[:, :-1] = 1.0
         kernel.scattered[:] = 1.0
     else:
@@ -268,16 +268,21 @@ def _block(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return values.reshape([n + 2 for n in shape])[inner]
 
 
-def _is_water(
-    medium: NDArray[np.uint8],
-    densities: NDArray[np.float32],
-    water: int,
-    tables: MediumTables,
-    density: float,
-) -> bool:
-    """Whether the scoring region is all liquid water of the table's density."""
-    alike = [np.array_equal(tables.total[:, m], tables.total[:, water]) for m in np.unique(medium)]
-    return all(alike) and bool(np.all(densities == np.float32(density)))
+def scores_in_water(voxels: Voxels, tables: MediumTables, water: int) -> bool:
+    """Whether the scoring region is all liquid water of the table's density: the multiples are 1 without a trial.
+
+    Parameters
+    ----------
+    voxels, tables : Voxels, MediumTables
+        Arrays of the kernels.
+    water : int
+        Index of liquid water in `tables`.
+    """
+    shape = tuple(int(n) for n in voxels.shape)
+    found = np.unique(_block(voxels.medium, shape) & ~np.uint8(SEED_FLAG))
+    alike = [np.array_equal(tables.total[:, m], tables.total[:, water]) for m in found]
+    density = np.float32(material("water").density)
+    return all(alike) and bool(np.all(_block(voxels.density, shape) == density))
 
 
 def _trace(
