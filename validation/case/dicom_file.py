@@ -6,7 +6,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ _UNDEFINED_LENGTH = 0xFFFFFFFF
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STRUCTURES = "1.2.840.10008.5.1.4.1.1.481.3"
 PLAN = "1.2.840.10008.5.1.4.1.1.481.5"
+DOSE = "1.2.840.10008.5.1.4.1.1.481.2"
 _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # screenshots; some carry the modality of what they show
 _DEFLATED = "1.2.840.10008.1.2.1.99"  # positions are those of the inflated data set
@@ -263,6 +264,42 @@ def scan(folder: str | Path) -> tuple[list[DicomFile], int]:
     return files, others
 
 
+def open_dicom(path: str | Path) -> DicomFile:
+    """Read the header of one DICOM file that is given by its name.
+
+    Parameters
+    ----------
+    path : path
+        File, whatever its ending.
+
+    Returns
+    -------
+    DicomFile
+
+    Raises
+    ------
+    InvalidInput
+        It is missing, not DICOM, or broken.
+
+    Examples
+    --------
+    >>> try:
+    ...     open_dicom("missing.dcm")
+    ... except InvalidInput as reason:
+    ...     print(reason)
+    file missing.dcm is not there, expected a DICOM file. Check the name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InvalidInput(f"file {path} is not there, expected a DICOM file. Check the name.")
+    file = _open(path, path.name)
+    if file is None:
+        raise InvalidInput(
+            f"file {path.name} is not a DICOM file, expected the letters DICM after {_PREAMBLE} bytes. Give one."
+        )
+    return file
+
+
 def _open(path: Path, label: str) -> DicomFile | None:
     """Header of a file, or None if it does not claim to be DICOM."""
     claims = path.suffix.lower() in _SUFFIXES
@@ -312,57 +349,3 @@ def _is_wanted(file: DicomFile) -> bool:
             )
         return True
     return False
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One of several series or plans that may be meant."""
-
-    names: tuple[str, ...]  # what the user may call it
-    description: str  # for a list of candidates
-
-
-def choose(candidates: Sequence[Candidate], wanted: str | None, what: str, option: str) -> int:
-    """Index of the candidate that is meant.
-
-    Parameters
-    ----------
-    candidates : sequence of Candidate
-        At least one.
-    wanted : str or None
-        A name of one of them, upper or lower case; None if there is only one.
-    what : str
-        What they are, for the message.
-    option : str
-        Which option chooses.
-
-    Returns
-    -------
-    int
-        Its index.
-
-    Raises
-    ------
-    InvalidInput
-        None or several match; all candidates are listed.
-
-    Examples
-    --------
-    >>> choose([Candidate(("PRE",), "PRE"), Candidate(("POST",), "POST")], "post", "plans", "plan")
-    1
-    """
-    listed = "; ".join(candidate.description for candidate in candidates)
-    if wanted is None:
-        if len(candidates) == 1:
-            return 0
-        raise InvalidInput(
-            f"{what} are {len(candidates)}, expected one: {listed}. Choose one with the option {option}."
-        )
-    called = wanted.casefold()
-    found = [i for i, c in enumerate(candidates) if called in {name.casefold() for name in c.names}]
-    if len(found) != 1:
-        raise InvalidInput(
-            f"option {option} is {plain_text(wanted, '?')!r} and matches {len(found)} of {len(candidates)} "
-            f"{what}, expected one of: {listed}. Name it by UID, label or folder."
-        )
-    return found[0]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from mcsim.invalid_input import InvalidInput
 from validation.case.case import Case, Prescription
-from validation.case.dicom_file import CT, PLAN, STRUCTURES, Candidate, DicomFile, choose, scan
+from validation.case.dicom_choice import Candidate, choose
+from validation.case.dicom_file import CT, PLAN, STRUCTURES, DicomFile, scan
 from validation.case.dicom_image import read_image
 from validation.case.dicom_plan import Plan, read_plan
 from validation.case.dicom_structures import StructureSet, read_structures

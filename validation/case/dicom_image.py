@@ -11,6 +11,7 @@ import pydicom
 from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
+from validation.case.dicom_axes import axial_directions, in_plane_coordinates, to_patient
 from validation.case.dicom_file import DicomFile, readable, required
 from validation.case.image import Image
 
@@ -19,7 +20,6 @@ _LARGEST_SIDE = 4096  # pixels; clinical CT has 512 or 1024
 _LARGEST_IMAGE = 2**30  # voxels, 4 GiB as float32
 _SAME_PLACE = 0.01  # mm, the rounding of positions written as text
 _UNEVEN = 0.05  # mm a slice may lie off the even spacing; text such as 0.63 for 0.625 adds up to less
-_TILT = 1e-3  # direction cosine; 0.06 degrees shifts the far edge of a 25 cm field by 0.25 mm
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,10 @@ def read_image(files: list[DicomFile]) -> Image:
     _check_alike(slices)
     slices.sort(key=lambda s: s.position[2])
     z = _even_planes(slices)
-    x, y = _in_plane(slices[0])
+    first = slices[0]
+    x, y = in_plane_coordinates(
+        first.position, first.orientation, first.pixel_spacing, first.rows, first.columns
+    )
     if x.size * y.size * z.size > _LARGEST_IMAGE:
         raise InvalidInput(
             f"the CT has {x.size} x {y.size} x {z.size} voxels, expected at most {_LARGEST_IMAGE} "
@@ -72,7 +75,7 @@ def read_image(files: list[DicomFile]) -> Image:
         )
     hu = np.empty((x.size, y.size, z.size), dtype=np.float32)
     for k, one in enumerate(slices):
-        hu[:, :, k] = _to_patient(_pixels(one), one.orientation)
+        hu[:, :, k] = to_patient(_pixels(one), one.orientation)
     return Image(hu, np.sort(x) * _MM, np.sort(y) * _MM, z * _MM)
 
 
@@ -152,25 +155,7 @@ def _check_alike(slices: list[_Slice]) -> None:
                 f"({len(odd)} of {len(slices)} differ; one image has one grid). Remove these files or choose "
                 f"another series."
             )
-    along_row, along_column = np.reshape(slices[0].orientation, (2, 3))
-    for direction in (along_row, along_column):
-        sideways = np.delete(direction, np.argmax(np.abs(direction)))
-        if (
-            np.abs(sideways).max() > _TILT
-            or abs(np.linalg.norm(direction) - 1) > _TILT
-            or abs(direction[2]) > 0.5
-        ):
-            raise InvalidInput(
-                f"ImageOrientationPatient of {slices[0].file.label} is "
-                f"{tuple(round(v, 4) for v in slices[0].orientation)}, expected axial slices along the "
-                f"patient axes (tilted or reformatted series are not read). Resample the series to axial "
-                f"slices."
-            )
-    if abs(np.dot(along_row, along_column)) > _TILT:
-        raise InvalidInput(
-            f"ImageOrientationPatient of {slices[0].file.label} has parallel directions, expected rows and "
-            f"columns at right angles. Export the series again."
-        )
+    axial_directions(slices[0].orientation, slices[0].file.label)
 
 
 def _even_planes(slices: list[_Slice]) -> NDArray[np.float64]:
@@ -197,27 +182,6 @@ def _even_planes(slices: list[_Slice]) -> NDArray[np.float64]:
             f"expected {usual:g} mm as elsewhere ({reason}). Add the missing files or resample the series."
         )
     return even
-
-
-def _in_plane(one: _Slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixel centres along patient x and y in mm, in the order of the stored pixels."""
-    along_row, along_column = np.reshape(one.orientation, (2, 3))
-    between_rows, between_columns = one.pixel_spacing
-    column, row = np.arange(one.columns) * between_columns, np.arange(one.rows) * between_rows
-    x0, y0, _ = one.position
-    if abs(along_row[0]) > 0.5:
-        return x0 + np.sign(along_row[0]) * column, y0 + np.sign(along_column[1]) * row
-    return x0 + np.sign(along_column[0]) * row, y0 + np.sign(along_row[1]) * column
-
-
-def _to_patient(pixels: NDArray[np.float32], orientation: tuple[float, ...]) -> NDArray[np.float32]:
-    """Turn [row, column] into [ix, iy] with both ascending in LPS."""
-    along_row, along_column = np.reshape(orientation, (2, 3))
-    if abs(along_row[0]) > 0.5:
-        turned, x_sign, y_sign = pixels.T, along_row[0], along_column[1]
-    else:
-        turned, x_sign, y_sign = pixels, along_column[0], along_row[1]
-    return turned[:: 1 if x_sign > 0 else -1, :: 1 if y_sign > 0 else -1]
 
 
 def _pixels(one: _Slice) -> NDArray[np.float32]:
