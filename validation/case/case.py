@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mcsim.invalid_input import InvalidInput
-from validation.case.image import Image
+from validation.case.dicom_references import DicomReferences
+from validation.case.image import Image, TissueMap
 from validation.case.implant import Implant
 from validation.case.plain_text import is_plain, plain_text
 from validation.case.structure import Structure
@@ -66,12 +67,17 @@ class Case:
         Its target is one of the structures.
     provenance : mapping of str to str
         Where the case came from; not part of the digest.
+    tissue : TissueMap, optional
+        Media and densities on the voxels of the image. They decide the dose; the CT numbers are then for looking
+        at only. None: media and densities follow from the CT numbers.
+    dicom : DicomReferences, optional
+        The CT series that the image was read from, for files that refer to it; not part of the digest.
 
     Raises
     ------
     InvalidInput
-        A seed lies outside the image, the target is not there, a structure is filed under another name, or
-        there is more than one external.
+        A seed lies outside the image, the target is not there, a structure is filed under another name,
+        there is more than one external, or the tissue map is not on the image's voxels.
 
     Examples
     --------
@@ -87,6 +93,8 @@ class Case:
     implant: Implant
     prescription: Prescription
     provenance: Mapping[str, str] = field(default_factory=dict)
+    tissue: TissueMap | None = None
+    dicom: DicomReferences | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "structures", dict(self.structures))
@@ -113,6 +121,11 @@ class Case:
             raise InvalidInput(
                 f"prescription target is {target!r}, expected one of "
                 f"{', '.join(self.structures) or '(no structures)'}. Draw the target or name another."
+            )
+        if self.tissue is not None and self.tissue.medium.shape != self.image.hu.shape:
+            raise InvalidInput(
+                f"tissue map has shape {self.tissue.medium.shape}, expected {self.image.hu.shape} as the image (both "
+                f"are on the same voxels). Give both on one grid."
             )
         self._check_seeds_inside()
 

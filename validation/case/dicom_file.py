@@ -42,6 +42,7 @@ _HEADER = [
     "SOPInstanceUID",
     "Modality",
     "ImageType",
+    "StudyInstanceUID",
     "SeriesInstanceUID",
     "SeriesDescription",
     "FrameOfReferenceUID",

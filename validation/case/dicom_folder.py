@@ -10,6 +10,7 @@ from validation.case.dicom_choice import Candidate, choose
 from validation.case.dicom_file import CT, PLAN, STRUCTURES, DicomFile, scan
 from validation.case.dicom_image import read_image
 from validation.case.dicom_plan import Plan, read_plan
+from validation.case.dicom_references import DicomReferences
 from validation.case.dicom_structures import StructureSet, read_structures
 from validation.case.plain_text import plain_text
 
@@ -90,7 +91,19 @@ def read_dicom(
         implant=contents.implant,
         prescription=Prescription(contents.dose_gy, target),
         provenance=provenance,
+        dicom=_references(slices),
     )
+
+
+def _references(slices: list[DicomFile]) -> DicomReferences | None:
+    """UIDs of the CT for files that refer to it; none if the series lacks one."""
+    ordered = sorted(slices, key=lambda file: float(file.header.ImagePositionPatient[2]))
+    keywords = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+    study, series, frame = (ordered[0].uid(keyword) for keyword in keywords)
+    try:
+        return DicomReferences(study, series, frame, tuple(file.uid("SOPInstanceUID") for file in ordered))
+    except InvalidInput:
+        return None
 
 
 def _of_class(files: list[DicomFile], sop_class: str) -> list[DicomFile]:

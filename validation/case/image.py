@@ -137,3 +137,60 @@ class Image:
     def upper(self) -> NDArray[np.float64]:
         """Upper corner of the voxel grid (outer faces), shape (3,), cm."""
         return np.array([c[-1] + d / 2 for c, d in zip((self.x, self.y, self.z), self.spacing, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class TissueMap:
+    """Media and densities on the voxels of an image, for a phantom that has them instead of CT numbers.
+
+    Parameters
+    ----------
+    medium : array_like, shape (nx, ny, nz)
+        Index into `media`.
+    density : array_like, shape (nx, ny, nz)
+        Mass density in g/cm^3, stored as float32.
+    media : sequence of str
+        Names of media in the library of `mcsim`.
+
+    Raises
+    ------
+    InvalidInput
+        Shapes disagree, an index has no name, a density is not positive, or a name is unknown.
+
+    Examples
+    --------
+    >>> TissueMap(np.zeros((2, 2, 2)), np.full((2, 2, 2), 0.998), ["water"]).media
+    ('water',)
+    """
+
+    medium: NDArray[np.uint8]
+    density: NDArray[np.float32]
+    media: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        from mcsim.materials import material
+
+        media = tuple(str(name) for name in self.media)
+        for name in media:
+            material(name)
+        object.__setattr__(self, "media", media)
+        indices = np.asarray(self.medium)
+        if indices.size and not (indices.min() >= 0 and indices.max() < len(media) <= 256):
+            raise InvalidInput(
+                f"medium index of the tissue map is {int(indices.min())} to {int(indices.max())}, expected 0 to "
+                f"{len(media) - 1} ({len(media)} media are named). Name every medium."
+            )
+        object.__setattr__(self, "medium", read_only(indices, np.uint8))
+        object.__setattr__(self, "density", read_only(self.density, np.float32))
+        if self.medium.shape != self.density.shape:
+            raise InvalidInput(
+                f"densities of the tissue map have shape {self.density.shape}, expected {self.medium.shape} as its "
+                f"media. Give both on one grid."
+            )
+        bad = ~(np.isfinite(self.density) & (self.density > 0))
+        if bad.any():
+            first = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise InvalidInput(
+                f"density{list(first)} of the tissue map is {self.density[first]:g} g/cm3, expected > 0 "
+                f"({int(bad.sum())} voxel(s) are not; vacuum is not a medium). Correct the phantom."
+            )

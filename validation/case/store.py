@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -12,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mcsim.hdf5_file import create, open_checked
 from mcsim.invalid_input import InvalidInput
-from validation.case.image import Image
+from validation.case.dicom_references import DicomReferences
+from validation.case.image import Image, TissueMap
 from validation.case.implant import Implant
 from validation.case.seed_choice import seed_file_digest
 from validation.case.structure import Contour, Role, Structure
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from validation.case.case import Case
 
 FILETYPE = "seedmc-case"
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 _MAJOR = 1
 
 
@@ -43,6 +45,10 @@ def digest(case: Case) -> str:
 
     for name in ("x", "y", "z", "hu"):
         add(f"image {name}", getattr(case.image, name))
+    if case.tissue is not None:  # files before format 1.2 have none: their digest stays
+        add("medium", case.tissue.medium)
+        add("density", case.tissue.density)
+        add("media", "\n".join(case.tissue.media))
     for name, structure in sorted(case.structures.items()):
         add("structure", name)
         add("role", structure.role)
@@ -98,6 +104,24 @@ def _write_image(group: h5py.Group, image: Image) -> None:
             group, name, getattr(image, name), "cm", f"voxel centre, positive to {direction}", dims=(name,)
         )
     _dataset(group, "hu", image.hu, "HU", "CT number", dims=("x", "y", "z"), compress=True)
+
+
+def _write_tissue(group: h5py.Group, tissue: TissueMap) -> None:
+    """Beside the CT numbers, on the same axes."""
+    dims = ("x", "y", "z")
+    _dataset(group, "medium", tissue.medium, "1", "index into its attribute names", dims=dims, compress=True)
+    group["medium"].attrs["names"] = json.dumps(tissue.media)
+    _dataset(group, "density", tissue.density, "g cm-3", "mass density", dims=dims, compress=True)
+
+
+def _write_references(group: h5py.Group, references: DicomReferences) -> None:
+    group.attrs["study_instance_uid"] = references.study
+    group.attrs["series_instance_uid"] = references.series
+    group.attrs["frame_of_reference_uid"] = references.frame_of_reference
+    count = len(references.slices)
+    _dataset(group, "slice", np.arange(count), "1", "slice index, from the feet up", dims=("slice",))
+    names = np.array(references.slices, dtype=h5py.string_dtype())
+    _dataset(group, "sop_instance_uids", names, "1", "UID of the slice's CT file", dims=("slice",))
 
 
 def _write_structure(group: h5py.Group, structure: Structure) -> None:
@@ -166,7 +190,12 @@ def write(case: Case, path: str | Path) -> None:
     """Write a case file; see `Case.write`."""
     attributes = {"name": case.name, "case_digest": digest(case)}
     with create(path, FILETYPE, FORMAT_VERSION, attributes) as file:
-        _write_image(file.create_group("image"), case.image)
+        image = file.create_group("image")
+        _write_image(image, case.image)
+        if case.tissue is not None:
+            _write_tissue(image, case.tissue)
+        if case.dicom is not None:
+            _write_references(file.create_group("dicom"), case.dicom)
         structures = file.create_group("structures", track_order=True)
         for number, structure in enumerate(case.structures.values(), start=1):
             _write_structure(structures.create_group(f"{number:04d}"), structure)
@@ -195,6 +224,23 @@ def _read_structure(group: h5py.Group) -> Structure:
     return Structure(str(group.attrs["name"]), role, contours, float(group["slice_thickness"][()]))
 
 
+def _read_tissue(group: h5py.Group) -> TissueMap | None:
+    if "medium" not in group:
+        return None
+    names = json.loads(str(group["medium"].attrs["names"]))
+    return TissueMap(group["medium"][()], group["density"][()], tuple(names))
+
+
+def _read_references(file: h5py.File) -> DicomReferences | None:
+    if "dicom" not in file:
+        return None
+    group = file["dicom"]
+    slices = [str(uid) for uid in group["sop_instance_uids"].asstr()[()]]
+    names = ("study_instance_uid", "series_instance_uid", "frame_of_reference_uid")
+    study, series, frame = (str(group.attrs[name]) for name in names)
+    return DicomReferences(study, series, frame, tuple(slices))
+
+
 def read(path: str | Path) -> Case:
     """Read a case file; see `Case.read`."""
     from validation.case.case import Case, Prescription
@@ -220,6 +266,8 @@ def read(path: str | Path) -> Case:
             implant,
             Prescription(float(group["dose_gy"][()]), str(group.attrs["target"])),
             {key: str(value) for key, value in file["provenance"].attrs.items()},
+            _read_tissue(file["image"]),
+            _read_references(file),
         )
         stored = str(file.attrs["case_digest"])
     if case.digest() != stored:
