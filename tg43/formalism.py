@@ -11,7 +11,8 @@ and in the point (1D) formalism, in the form TG-43U1 prefers because it holds cl
 
 Between and outside tabulated values the rules of TG-43U1S1 hold: ln g_L linear in r, the nearest value below
 the first distance, a single exponential through the last two distances beyond the last; F bilinear in r and θ
-and φ_an linear in r, both with the nearest tabulated distance outside the table.
+and φ_an linear in r, both with the nearest tabulated distance outside the table. None of them can be chosen: a dose
+by other rules would be another formalism's.
 
 References
 ----------
@@ -115,6 +116,41 @@ def radial_dose_function(r: ArrayLike, source: SourceData) -> FloatArray:
     slope = (logarithm[-1] - logarithm[-2]) / (nodes[-1] - nodes[-2])
     beyond = slope * np.maximum(r - nodes[-1], 0.0)
     return np.asarray(np.exp(np.interp(r, nodes, logarithm) + beyond))
+
+
+def radial_dose_function_point(r: ArrayLike, source: SourceData) -> FloatArray:
+    """Return the point-source radial dose function g_P(r) that belongs to g_L.
+
+    g_P(r) = g_L(r) G_L(r, θ₀) / G_L(r₀, θ₀) (r / r₀)²: with G_P = 1/r² it gives the dose rate on the transverse plane
+    that g_L gives with G_L. Between and outside the tabulated distances it follows from g_L there, so that both forms
+    of the point formalism are one.
+
+    Parameters
+    ----------
+    r : array_like
+        Distance in cm.
+    source : SourceData
+        Seed model.
+
+    Returns
+    -------
+    ndarray
+        g_P, of the shape of `r`.
+
+    References
+    ----------
+    TG-43U1, Eqs. (6), (10) and (11); doi:10.1118/1.1646040.
+
+    Examples
+    --------
+    >>> from tg43 import load_source
+    >>> radial_dose_function_point([0.5, 1.0, 2.0], load_source("6711")).round(3)
+    array([1.048, 1.   , 0.819])
+    """
+    r = np.asarray(r, dtype=np.float64)
+    geometry = geometry_function(r, np.pi / 2, source.active_length)
+    reference = geometry_function(REFERENCE_DISTANCE, np.pi / 2, source.active_length)
+    return np.asarray(radial_dose_function(r, source) * geometry / reference * (r / REFERENCE_DISTANCE) ** 2)
 
 
 def anisotropy_function(r: ArrayLike, theta: ArrayLike, source: SourceData) -> FloatArray:

@@ -18,7 +18,7 @@ from tg43.invalid_input import InvalidInput
 
 REFERENCE_DISTANCE = 1.0  # cm, r_0 of TG-43
 CAPSULE_ENDS = ("hemispherical", "flat")
-TABLES = ("consensus", "monte_carlo")  # in the order of preference
+TABLES = ("consensus", "published", "monte_carlo")  # in the order of preference
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +146,8 @@ class SourceData:
             )
 
 
-_PREFIXES = {"consensus": "consensus", "mc": "monte_carlo"}
+_PREFIXES = {"consensus": "consensus", "published": "published", "mc": "monte_carlo"}
+_DERIVATIONS = {"Monte Carlo": "monte_carlo", "single publication": "published"}
 _POSITIVE_SCALARS = {
     "half_life": "d",
     "dose_rate_constant": "cGy/(h U)",
@@ -167,26 +168,26 @@ _TABLES: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def known_sources() -> tuple[str, ...]:
-    """Return the names of the packaged sources: those with consensus data, and the Monte Carlo table of every seed.
+    """Return the names of the packaged sources: those with published data, and the Monte Carlo table of every seed.
 
     Examples
     --------
     >>> "OncoSeed 6711" in known_sources()
     True
     """
-    return tuple(sorted(document["name"] for document in _documents()))
+    return tuple(sorted(document["name"] for document in packaged_documents()))
 
 
 def load_source(name: str, table: str = "") -> SourceData:
-    """Return the packaged source of a given name or alias; case and spacing do not matter.
+    """Return the packaged source of a given name or alias; case, spacing and punctuation do not matter.
 
     Parameters
     ----------
     name : str
         For example ``OncoSeed 6711`` or ``6711``.
     table : str
-        ``consensus``, or ``monte_carlo`` for the project's own (`seedmc characterise`); without it the consensus where
-        there is one, and the Monte Carlo table otherwise.
+        ``consensus``, ``published`` for a single publication's, or ``monte_carlo`` for the project's own
+        (`seedmc characterise`); without it the first of these that there is.
 
     Raises
     ------
@@ -199,15 +200,17 @@ def load_source(name: str, table: str = "") -> SourceData:
     0.3
     >>> load_source("6711", "monte_carlo").name
     'OncoSeed 6711 Monte Carlo'
-    >>> load_source("9011").name
-    'ThinSeed 9011 Monte Carlo'
+    >>> load_source("iai 125a").dose_rate_constant
+    0.981
+    >>> load_source("TheraSeed 200").name
+    'TheraSeed 200 Monte Carlo'
     """
     if table:
         one_of("table", table, TABLES, "these are packaged")
     wanted = _key(str(name))
     found = {
         _kind(document): document["name"]
-        for document in _documents()
+        for document in packaged_documents()
         if wanted in {_key(alias) for alias in (document["name"], *document["aliases"])}
     }
     for kind in (table,) if table else TABLES:
@@ -226,8 +229,8 @@ def read_source(path: str | Path) -> SourceData:
     Parameters
     ----------
     path : path
-        JSON file with the keys of the packaged files; others (uncertainties, settings) are left alone. ``mc:NAME`` and
-        ``consensus:NAME`` are the packaged tables of a seed.
+        JSON file with the keys of the packaged files; others (uncertainties, settings) are left alone. ``mc:NAME``,
+        ``consensus:NAME`` and ``published:NAME`` are the packaged tables of a seed.
 
     Raises
     ------
@@ -325,22 +328,25 @@ def source_from_document(document: Mapping[str, Any]) -> SourceData:
 
 @cache
 def _packaged(name: str) -> SourceData:
-    return source_from_document(next(document for document in _documents() if document["name"] == name))
+    return source_from_document(
+        next(document for document in packaged_documents() if document["name"] == name)
+    )
 
 
 @cache
-def _documents() -> tuple[dict[str, Any], ...]:
+def packaged_documents() -> tuple[dict[str, Any], ...]:
+    """Return the content of every packaged seed data file."""
     folder = resources.files("tg43").joinpath("data")
     files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".json")), key=_file_name)
     return tuple(json.loads(entry.read_text(encoding="utf-8")) for entry in files)
 
 
 def _kind(document: Mapping[str, Any]) -> str:
-    return "monte_carlo" if document.get("derivation") == "Monte Carlo" else "consensus"
+    return _DERIVATIONS.get(document.get("derivation", ""), "consensus")
 
 
 def _names_of(table: str) -> set[str]:
-    return {document["name"] for document in _documents() if _kind(document) == table}
+    return {document["name"] for document in packaged_documents() if _kind(document) == table}
 
 
 def _file_name(entry: Traversable) -> str:
@@ -348,7 +354,7 @@ def _file_name(entry: Traversable) -> str:
 
 
 def _key(name: str) -> str:
-    return "".join(name.casefold().split())
+    return "".join(filter(str.isalnum, name.casefold()))
 
 
 def _refuse(name: str, quantity: str, value: FloatArray, unit: str) -> None:
