@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy  # its parts load when they are used
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
 from validation.case.image import read_only
+from validation.case.needle_table import NeedleTable
 from validation.case.plain_text import is_plain, plain_text
 from validation.case.seed_choice import (
     SeedChoice,
@@ -94,6 +95,8 @@ class Implant:
         Needle each seed belongs to, -1 if unknown.
     seed_file : str
         Content of the user's own seed file (JSON), whose name `model` is; empty for a packaged model.
+    needle_table : NeedleTable
+        Entry and tip of the needles of a plan; empty if unknown. It decides no dose.
 
     Raises
     ------
@@ -115,6 +118,7 @@ class Implant:
     half_life_d: float
     needles: NDArray[np.int64]
     seed_file: str = ""
+    needle_table: NeedleTable = field(default_factory=NeedleTable)
 
     def __post_init__(self) -> None:
         for name in ("positions", "axes", "air_kerma_strengths"):

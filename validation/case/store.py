@@ -16,6 +16,7 @@ from mcsim.invalid_input import InvalidInput
 from validation.case.dicom_references import DicomReferences
 from validation.case.image import Image, TissueMap
 from validation.case.implant import Implant
+from validation.case.needle_table import NeedleTable
 from validation.case.seed_choice import seed_file_digest
 from validation.case.structure import Contour, Role, Structure
 
@@ -63,6 +64,9 @@ def digest(case: Case) -> str:
     for name in ("positions", "axes", "air_kerma_strengths", "needles"):
         add(name, getattr(implant, name))
     add("half_life_d", np.float64(implant.half_life_d))
+    if len(implant.needle_table):  # files before format 1.2 have none
+        for name in ("numbers", "entries", "tips"):
+            add(f"needle {name}", getattr(implant.needle_table, name))
     add("dose_gy", np.float64(case.prescription.dose_gy))
     add("target", case.prescription.target)
     return sha.hexdigest()
@@ -186,6 +190,15 @@ def _write_implant(group: h5py.Group, implant: Implant) -> None:
     )
 
 
+def _write_needles(group: h5py.Group, table: NeedleTable) -> None:
+    _dataset(group, "needle", table.numbers, "1", "number of the needle, as seeds give it", dims=("needle",))
+    _frame_axis(group)
+    _dataset(
+        group, "entries", table.entries, "cm", "where the needle enters the skin", dims=("needle", "axis")
+    )
+    _dataset(group, "tips", table.tips, "cm", "where its tip ends", dims=("needle", "axis"))
+
+
 def write(case: Case, path: str | Path) -> None:
     """Write a case file; see `Case.write`."""
     attributes = {"name": case.name, "case_digest": digest(case)}
@@ -200,6 +213,7 @@ def write(case: Case, path: str | Path) -> None:
         for number, structure in enumerate(case.structures.values(), start=1):
             _write_structure(structures.create_group(f"{number:04d}"), structure)
         _write_implant(file.create_group("implant"), case.implant)
+        _write_needles(file.create_group("needles"), case.implant.needle_table)
         prescription = file.create_group("prescription")
         prescription.attrs["target"] = case.prescription.target
         _dataset(prescription, "dose_gy", case.prescription.dose_gy, "Gy", "prescribed dose to full decay")
@@ -241,6 +255,13 @@ def _read_references(file: h5py.File) -> DicomReferences | None:
     return DicomReferences(study, series, frame, tuple(slices))
 
 
+def _read_needles(file: h5py.File) -> NeedleTable:
+    if "needles" not in file:
+        return NeedleTable()
+    group = file["needles"]
+    return NeedleTable(group["needle"][()], group["entries"][()], group["tips"][()])
+
+
 def read(path: str | Path) -> Case:
     """Read a case file; see `Case.read`."""
     from validation.case.case import Case, Prescription
@@ -257,6 +278,7 @@ def read(path: str | Path) -> Case:
             float(group["half_life_d"][()]),
             group["needles"][()],
             str(group["seed_file"].asstr()[()]) if "seed_file" in group else "",
+            _read_needles(file),
         )
         group = file["prescription"]
         case = Case(
