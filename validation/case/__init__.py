@@ -9,6 +9,7 @@ from validation.case.case import Case, Prescription
 from validation.case.image import Image
 from validation.case.implant import Implant
 from validation.case.seed_list import read_seed_csv, write_seed_csv
+from validation.case.seed_list_json import read_seed_list
 from validation.case.structure import Contour, Structure
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "built_in",
     "read_dicom",
     "read_seed_csv",
+    "read_seed_list",
     "write_seed_csv",
 ]
 

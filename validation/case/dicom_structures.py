@@ -109,7 +109,7 @@ def read_structures(file: DicomFile, frame_of_reference: str, image: Image) -> S
             if not contours:
                 left_out[number] = f"{name} has no contour with an area"
                 continue
-            role = _role(type_of.get(number, ""), name)
+            role = role_of(type_of.get(number, ""), name)
             structures[number] = Structure(
                 name, role, tuple(contours), _thickness(contours, image.spacing[2])
             )
@@ -196,7 +196,7 @@ def _points(item: Dataset, what: str) -> NDArray[np.float64]:
     return points
 
 
-def _role(kind: str, name: str) -> Role:
+def role_of(kind: str, name: str) -> Role:
     """Role from the interpreted type; from the name only if the type is missing."""
     if kind:
         return _ROLE_OF_TYPE.get(kind, "other")

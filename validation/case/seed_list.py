@@ -11,10 +11,11 @@ from mcsim.invalid_input import InvalidInput
 from validation.case.implant import Implant
 from validation.case.plain_text import plain_text
 from validation.case.seed_choice import SeedChoice, choose_seed, known_seed, packaged_name
+from validation.case.whole_file import whole_file
 
 _NUMBERS = ("x_cm", "y_cm", "z_cm", "axis_x", "axis_y", "axis_z", "air_kerma_strength_U")
 _OPTIONAL = ("needle", "model", "half_life_d")
-_DEFAULT_MODEL = "6711"
+DEFAULT_MODEL = "6711"
 _AXIS_LENGTH = 0.01  # how far a written direction may be from unit length; it is normalised
 
 
@@ -89,10 +90,10 @@ def read_seed_csv(
         cells = dict(zip(columns, (value.strip() for value in values), strict=True))
         numbers.append([_number(cells[name], name, where) for name in _NUMBERS])
         needles.append(_needle(cells.get("needle", ""), where))
-        models.add(cells.get("model", "") or _DEFAULT_MODEL)
+        models.add(cells.get("model", "") or DEFAULT_MODEL)
         if cells.get("half_life_d", ""):
             half_lives.add(_number(cells["half_life_d"], "half_life_d", where))
-        _check_axis(numbers[-1][3:6], where)
+        check_axis(numbers[-1][3:6], where)
     if len(half_lives) > 1:
         raise InvalidInput(
             f"half-lives of {path} are {', '.join(f'{h:g}' for h in sorted(half_lives))} d, expected one for all "
@@ -107,9 +108,9 @@ def read_seed_csv(
         raise InvalidInput(f"seed list {path} has 0 seeds, expected at least 1. Add a line per seed.")
     table = np.array(numbers)
     axes = table[:, 3:6] / np.linalg.norm(table[:, 3:6], axis=1, keepdims=True)
-    seed = seed or _seed_of(models.pop(), path.parent)
+    seed = seed or seed_of(models.pop(), path.parent)
     if half_life_d is None:
-        half_life_d = half_lives.pop() if half_lives else _half_life_of(seed, path)
+        half_life_d = half_lives.pop() if half_lives else half_life_of(seed, path)
     return Implant(
         seed.model, table[:, :3], axes, table[:, 6], half_life_d, np.array(needles), seed.seed_file
     )
@@ -138,8 +139,9 @@ def write_seed_csv(implant: Implant, path: str | Path) -> None:
     path, model = Path(path), implant.model
     if implant.seed_file:
         model = f"{path.stem}.seed.json"
-        path.with_name(model).write_text(implant.seed_file, encoding="utf-8")
-    with path.open("w", encoding="utf-8", newline="") as stream:
+        with whole_file(path.with_name(model)) as temporary:
+            temporary.write_text(implant.seed_file, encoding="utf-8")
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*_NUMBERS, *_OPTIONAL])
         rows = zip(implant.positions, implant.axes, implant.air_kerma_strengths, implant.needles, strict=True)
@@ -149,7 +151,7 @@ def write_seed_csv(implant: Implant, path: str | Path) -> None:
             writer.writerow([*values, int(needle), model, repr(implant.half_life_d)])
 
 
-def _seed_of(model: str, folder: Path) -> SeedChoice:
+def seed_of(model: str, folder: Path) -> SeedChoice:
     """A name, or a seed file seen from the folder of the list."""
     looks_like_path = any(mark in model for mark in "/\\") or model.casefold().endswith(".json")
     if packaged_name(model) or not looks_like_path:
@@ -157,7 +159,8 @@ def _seed_of(model: str, folder: Path) -> SeedChoice:
     return choose_seed(folder / model)
 
 
-def _half_life_of(seed: SeedChoice, path: Path) -> float:
+def half_life_of(seed: SeedChoice, path: Path) -> float:
+    """Half-life in days of a packaged or own seed; `InvalidInput` if only its name is known."""
     known = known_seed(seed)
     if known is None:
         raise InvalidInput(
@@ -204,7 +207,8 @@ def _needle(cell: str, where: str) -> int:
         ) from None
 
 
-def _check_axis(axis: list[float], where: str) -> None:
+def check_axis(axis: list[float], where: str) -> None:
+    """Refuse a direction that is not of unit length."""
     length = float(np.linalg.norm(axis))
     if abs(length - 1) > _AXIS_LENGTH:
         raise InvalidInput(

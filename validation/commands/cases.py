@@ -2,29 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from validation.commands.option_groups import unfold
-from validation.commands.options import CaseOptions
+from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions
+
+if TYPE_CHECKING:
+    from validation.studies.import_case import ImportChoice
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What an input may lack."""
+
+    seeds: Annotated[Path | None, typer.Option(help="the same as --seed-list")] = None
+    mask: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="NIfTI/NRRD mask as a structure; NAME=FILE:LABEL for one of several labels",
+        ),
+    ] = None
+    medium: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=MEDIUM",
+            help="what a medium of an .egsphant is here (inspect --materials lists them)",
+        ),
+    ] = None
+    prescription: Annotated[float | None, typer.Option(metavar="GY", help="prescribed dose, Gy")] = None
+    target: Annotated[str | None, typer.Option(help="structure the dose is prescribed to")] = None
+    target_margin: Annotated[
+        float | None,
+        typer.Option(metavar="MM", help="of an .egsphant: the target is what lies this near to a seed, mm"),
+    ] = None
+
+    def choice(self) -> ImportChoice:
+        """What the study takes."""
+        from validation.studies.import_case import ImportChoice
+
+        margin = None if self.target_margin is None else self.target_margin * CENTIMETRE_PER_MILLIMETRE
+        return ImportChoice(
+            tuple(self.mask or ()), tuple(self.medium or ()), self.prescription, self.target, margin
+        )
 
 
 @unfold
 def case_import(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="DICOM folder, case file or built-in case (neck)")
+        str,
+        typer.Argument(
+            metavar="INPUT", help="DICOM folder, case file, .egsphant(.gz) or built-in case (neck)"
+        ),
     ],
     out: Annotated[Path, typer.Option(help="case file to write")],
     chosen: CaseOptions,
+    more: ImportOptions,
 ) -> None:
     """Make a case file.
 
-    Example: seedmc case import patient/ --ct-series ct --plan pre --out case.h5
+    Examples
+    --------
+    seedmc case import patient/ --ct-series ct --plan pre --out case.h5
+    seedmc case import patient/ --mask LUNG=lung.nii.gz --out case.h5
+    seedmc case import neck.egsphant.gz --seeds seeds.csv --mask PTV=ptv.nrrd --prescription 120 --out case.h5
     """
-    from validation.studies.main_job import case_in_words, load_case
+    from validation.studies.import_case import import_case
+    from validation.studies.main_job import case_in_words
 
-    case = load_case(source, chosen.choice())
+    choice = chosen.choice()
+    if more.seeds is not None:
+        choice = replace(choice, seed_list=more.seeds)
+    case = import_case(source, choice, more.choice())
     case.write(out)
     typer.echo(f"{case_in_words(case)} -> {out}")

@@ -24,7 +24,7 @@ CtSeries = Annotated[
 ]
 Plan = Annotated[str | None, typer.Option(help="RTPLAN: label, file name or UID")]
 Structures = Annotated[str | None, typer.Option(help="RTSTRUCT: label, file name or UID")]
-SeedList = Annotated[Path | None, typer.Option(help="CSV seed list that replaces the seeds")]
+SeedList = Annotated[Path | None, typer.Option(help="CSV or JSON seed list that replaces the seeds")]
 SeedModelOption = Annotated[
     str | None,
     typer.Option(

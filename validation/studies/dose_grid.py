@@ -18,6 +18,7 @@ COARSE_SPACING = 0.3
 BEYOND_DISTANCE = 10.0
 # TG-43 conditions: water to at least this distance beyond every scored point, cm (TG-43U1).
 WATER_MARGIN = 15.0
+_SAME_SPACING = 1e-5  # cm; boundaries written as text
 SMALLEST_VOXEL, LARGEST_VOXEL = 0.02, 0.5
 
 
@@ -34,7 +35,7 @@ def scoring_planes(case: Case, voxel: float) -> tuple[FloatArray, FloatArray, Fl
     Returns
     -------
     tuple of three ndarrays
-        Boundaries, cm, at whole multiples of the voxel.
+        Boundaries, cm, at whole multiples of the voxel; in a phantom of media with voxels of this size, its own.
 
     Raises
     ------
@@ -63,9 +64,18 @@ def scoring_planes(case: Case, voxel: float) -> tuple[FloatArray, FloatArray, Fl
     reach = 0.5
     low = np.minimum(low, case.implant.positions.min(axis=0) - reach)
     high = np.maximum(high, case.implant.positions.max(axis=0) + reach)
-    first, last = np.floor(low / voxel + 1e-6).astype(int), np.ceil(high / voxel - 1e-6).astype(int)
-    x, y, z = (voxel * np.arange(a, b + 1) for a, b in zip(first, last, strict=True))
+    origin = _origin(case, voxel)
+    first = np.floor((low - origin) / voxel + 1e-6).astype(int)
+    last = np.ceil((high - origin) / voxel - 1e-6).astype(int)
+    x, y, z = (o + voxel * np.arange(a, b + 1) for o, a, b in zip(origin, first, last, strict=True))
     return x, y, z
+
+
+def _origin(case: Case, voxel: float) -> FloatArray:
+    """Where the multiples of the voxel start, so that voxels of a phantom are not cut where none need be."""
+    if case.tissue is None or np.abs(np.array(case.image.spacing) - voxel).max() > _SAME_SPACING:
+        return np.zeros(3)
+    return np.asarray(case.image.lower)
 
 
 def centres(planes: FloatArray) -> FloatArray:

@@ -74,9 +74,9 @@ def load_case(source: str, choice: CaseChoice) -> Case:
             f"({', '.join(BUILT_IN)}). Check the path."
         )
     if choice.seed_list is not None:
-        from validation.case import read_seed_csv
+        from validation.case import read_seed_list
 
-        case = case.with_implant(read_seed_csv(choice.seed_list, seed=seed), source=choice.seed_list.name)
+        case = case.with_implant(read_seed_list(choice.seed_list, seed=seed), source=choice.seed_list.name)
     return case if seed is None else _of_seed(case, seed)
 
 

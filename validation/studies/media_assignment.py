@@ -18,6 +18,7 @@ from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.dose_grid import centres, mean_over_cells
 from validation.studies.media_settings import CalcificationSettings, ContourSettings, MediaSettings
 from validation.studies.streak_override import bone_structures, require_structure
+from validation.studies.tissue_on_cells import tissue_on_cells
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -144,8 +145,8 @@ def assign_media(
 ) -> Assignment:
     """Medium and density of every cell.
 
-    By CT number first; a contour's medium counts over it where one is given (the earlier entry where contours overlap);
-    calcification counts over both.
+    By CT number first, or as the case's own tissue map says; a contour's medium counts over it where one is given (the
+    earlier entry where contours overlap); calcification counts over both.
 
     Parameters
     ----------
@@ -169,8 +170,11 @@ def assign_media(
     InvalidInput
         A structure that the settings name is not there.
     """
-    medium, density = media_from_hounsfield(hu, settings.curve)
-    result = Assignment(medium, density, settings.curve.media)
+    if case.tissue is None:
+        medium, density = media_from_hounsfield(hu, settings.curve)
+        result = Assignment(medium, density, settings.curve.media)
+    else:
+        result = Assignment(*tissue_on_cells(case.image, case.tissue, planes), case.tissue.media)
     _by_contour(result, case, hu, planes, scoring, settings.contours)
     _calcification(result, case, hu, planes, scoring, settings)
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,10 @@ def prepare_image(case: Case, streaks: StreakSettings | None = None) -> Prepared
     if external is not None:
         body = structure_fractions(external, image.x, image.y, image.z) >= 0.5
     hu[~body] = AIR_HU
-    override = override_streaks(case, hu, body, streaks or StreakSettings())
+    streaks = streaks or StreakSettings()
+    if case.tissue is not None:  # media are given: nothing was scanned
+        streaks = replace(streaks, mode="off")
+    override = override_streaks(case, hu, body, streaks)
     return PreparedImage(override.hu, body, override)
 
 
@@ -164,7 +167,11 @@ def patient_phantom(
     if beyond == "water":
         outside = ~inside_image(case, planes)
         assignment.medium[outside], assignment.density[outside] = assignment.index("water"), water
-    description["hounsfield_curve"] = f"{settings.curve.name}: {settings.curve.source}"
+    description["hounsfield_curve"] = (
+        f"{settings.curve.name}: {settings.curve.source}"
+        if case.tissue is None
+        else "none: media and densities of the case"
+    )
     description["media_settings"] = settings.record()
     description["voxels_by_contour"] = assignment.by_contour
     description["voxels_of_calcification"] = assignment.calcified
