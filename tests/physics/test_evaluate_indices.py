@@ -89,6 +89,22 @@ def test_the_mean_dose_of_an_inverse_square_source(sphere: tuple[np.ndarray, Str
     assert value == pytest.approx(3 * K / R**2, rel=5e-3)
 
 
+def test_the_homogeneity_index_of_icru_83(sphere: tuple[np.ndarray, StructureVoxels]) -> None:
+    # D_p ∝ p^(−2/3): (0.02^(−2/3) − 0.98^(−2/3)) / 0.5^(−2/3); D2 is a sphere of 0.27 cm, eight voxels of radius.
+    values = dict(zip(NAMES, dose_volume_indices(*sphere, K), strict=True))
+    assert values["D50"] == pytest.approx(0.5 ** (-2 / 3) * K, rel=2e-3)
+    assert values["D2"] == pytest.approx(0.02 ** (-2 / 3) * K, rel=1e-2)
+    assert values["HI ICRU 83"] == pytest.approx(
+        (0.02 ** (-2 / 3) - 0.98 ** (-2 / 3)) / 0.5 ** (-2 / 3), rel=1.5e-2
+    )
+
+
+def test_every_index_says_what_it_is() -> None:
+    for index in INDICES:
+        assert index.definition.endswith(".")
+        assert "doi:" in index.source
+
+
 def test_dose_to_two_cubic_centimetres(sphere: tuple[np.ndarray, StructureVoxels]) -> None:
     # The hottest v is a sphere: D = k (4π/(3 v))^(2/3).
     values = dict(zip(NAMES, dose_volume_indices(*sphere, K), strict=True))

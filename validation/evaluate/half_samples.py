@@ -9,6 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mcsim.invalid_input import InvalidInput
 
+# What removing the bias adds to the variance, in units of that of the means of the pairs. With a = (D − P)/s, p = Φ(a)
+# and K(t) = 1(t > 0) − Φ(t/√2) + Φ(t) in place of the count 1(t > 0), over all a and standard normal n:
+# = (0.6917 − 0.5642) / (0.5642 − 0.3989).
+_VARIANCE_OF_REMOVAL = 0.77
+
 
 @dataclass(frozen=True)
 class TypeA:
@@ -22,6 +27,25 @@ class TypeA:
         Estimated bias of the estimate, same unit; estimate − bias is the bias-corrected one.
     """
 
+    std_dev: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NoiseFree:
+    """An estimate with its noise bias removed.
+
+    Parameters
+    ----------
+    value : array or float
+        Estimate minus bias, unit of the estimate.
+    std_dev : array or float
+        Standard uncertainty of `value` (k = 1).
+    bias : array or float
+        What was taken off.
+    """
+
+    value: NDArray[np.float64]
     std_dev: NDArray[np.float64]
     bias: NDArray[np.float64]
 
@@ -104,15 +128,20 @@ def type_a(estimate: ArrayLike, half_estimates: ArrayLike) -> TypeA:
     r"""Find the standard uncertainty and bias of an estimate from those of balanced half-samples.
 
     .. math::
-        u^2 = \frac{1}{n-1}\sum_k \frac{(\theta_k^+ - \theta_k^-)^2}{4}, \qquad
-        b = \frac{1}{n-1}\sum_k \frac{\theta_k^+ + \theta_k^-}{2} - \theta
+        u^2 = \frac{1}{n-1}\sum_k \frac{(\theta_k^+ - \theta_k^-)^2}{4}
+              + \frac{1}{n-2}\sum_k (m_k - \bar m)^2, \qquad
+        b = \bar m - \theta, \qquad m_k = \frac{\theta_k^+ + \theta_k^-}{2}
 
-    For a statistic linear in the dose, u is exactly the standard uncertainty of the mean of n groups, as the
-    delete-one jackknife gives. For others it is the delete-d jackknife with d = n/2 on a balanced set of
-    halves. Deleting half the groups moves voxel doses by as much as their own uncertainty; deleting one
-    group moves them √(n − 1) times less, less than the steps of the dose-volume histogram of a small
-    structure, and the jackknife is then not consistent: for the D90 of a 0.9 cm³ target with 1 % voxel noise
-    it gives twice the true spread. A bias that goes with 1/histories is twice as large in a half, hence b.
+    For a statistic linear in the dose all :math:`m_k` are equal and u is exactly the standard uncertainty of the mean
+    of n groups, as the delete-one jackknife gives. For others it is the delete-d jackknife with d = n/2 on a balanced
+    set of halves: the variance of all 2(n − 1) halves about their mean. (The first sum alone misses what both halves
+    of a pair have in common: a voxel whose dose lies within its noise of the prescription is counted in both, in one
+    or in neither, and for noise that is independent between voxels u(V100) comes out 16 % low.)
+
+    Deleting half the groups moves voxel doses by as much as their own uncertainty; deleting one group moves them
+    √(n − 1) times less, less than the steps of the dose-volume histogram of a small structure, and the jackknife is
+    then not consistent: for the D90 of a 0.9 cm³ target with 1 % voxel noise it gives twice the true spread. A bias
+    that goes with 1/histories is twice as large in a half, hence b.
 
     Parameters
     ----------
@@ -125,7 +154,8 @@ def type_a(estimate: ArrayLike, half_estimates: ArrayLike) -> TypeA:
     -------
     TypeA
         Standard uncertainty (k = 1) and bias. Subtracting b makes the estimate noisier (it doubles the
-        variance of D90 and V100), so b is given beside the estimate and not taken off it.
+        variance of D90 and V100), so b is given beside the estimate and not taken off it; `noise_free` takes a
+        smoother b off.
 
     References
     ----------
@@ -143,5 +173,86 @@ def type_a(estimate: ArrayLike, half_estimates: ArrayLike) -> TypeA:
     """
     full = np.asarray(estimate, dtype=float)
     halves = np.asarray(half_estimates, dtype=float)
-    variance = np.mean((halves[0] - halves[1]) ** 2 / 4, axis=0)
-    return TypeA(np.sqrt(variance), halves.mean(axis=(0, 1)) - full)
+    middles = halves.mean(axis=0)
+    variance = np.mean((halves[0] - halves[1]) ** 2 / 4, axis=0) + middles.var(axis=0, ddof=1)
+    return TypeA(np.sqrt(variance), middles.mean(axis=0) - full)
+
+
+def noisier_doses(half_doses: ArrayLike, factor: float) -> NDArray[np.float64]:
+    r"""Doses with noise added to them whose covariance is that of the noise already there, or a multiple of it.
+
+    A half-sample differs from the mean of all groups by a deviation that has, over the balanced set, exactly the
+    covariance of that mean, correlations between voxels included. Scaled by :math:`\sqrt f` it is noise of f times that
+    covariance:
+
+    .. math:: d_k^\pm = \bar d \pm \sqrt{f}\,\tfrac12 (d_k^+ - d_k^-).
+
+    Parameters
+    ----------
+    half_doses : (2, n − 1, voxels) array_like
+        From `half_sample_doses` [Gy].
+    factor : float
+        Covariance of the added noise in units of that of the dose, f.
+
+    Returns
+    -------
+    (2, n − 1, voxels) array
+        Doses [Gy].
+
+    Examples
+    --------
+    >>> groups = np.random.default_rng(1).normal(100.0, 4.0, (20, 1))
+    >>> once, thrice = (noisier_doses(half_sample_doses(groups), factor) for factor in (1.0, 3.0))
+    >>> round(float(thrice.var() / once.var()), 9)
+    3.0
+    """
+    halves = np.asarray(half_doses, dtype=float)
+    return np.asarray(halves.mean(axis=0) + np.sqrt(factor) * (halves - halves.mean(axis=0)))
+
+
+def noise_free(estimate: ArrayLike, half_estimates: ArrayLike, noisier_estimates: ArrayLike) -> NoiseFree:
+    r"""Take the noise bias off an estimate, with little more variance than it had.
+
+    With :math:`\bar\theta(f)` the mean over the balanced set with added noise of f times the covariance, the bias is
+    the change per unit of f, found where both ends are smooth:
+
+    .. math::
+        b = \bar\theta(2) - \bar\theta(1), \qquad \hat\theta = \theta - b, \qquad
+        u^2(\hat\theta) = u^2(\theta) + \frac{0.77}{n-2}\sum_k (m_k - \bar m)^2.
+
+    The b of `type_a` is :math:`\bar\theta(1) - \theta`: one end is the staircase of the histogram itself, whose
+    roughness the subtraction doubles. For a volume that receives at least some dose, and noise that is independent
+    between voxels and small against the range of the doses, the variances follow from the normal distribution: 2.34
+    times that of θ with that b, 1.23 times with this one. The difference of 0.23 is 0.77 of the second sum of
+    `type_a`, which vanishes, as it must, for a statistic linear in the dose.
+
+    Parameters
+    ----------
+    estimate : array_like
+        θ from all groups, any shape.
+    half_estimates, noisier_estimates : (2, n − 1, ...) array_like
+        θ of `half_sample_doses` (f = 1), and of `noisier_doses` of them with f = 2.
+
+    Returns
+    -------
+    NoiseFree
+        The bias is removed to first order in the variance of the noise.
+
+    References
+    ----------
+    Sempau and Bielajew, Phys. Med. Biol. 45, 131 (2000): noise broadens dose-volume histograms. Cook and Stefanski,
+    J. Am. Stat. Assoc. 89, 1314 (1994), doi:10.1080/01621459.1994.10476871: extrapolation from added noise.
+
+    Examples
+    --------
+    >>> groups = np.random.default_rng(1).normal(0.0, 2.0, (20, 3000))
+    >>> halves = half_sample_doses(groups)
+    >>> squares = [np.mean(d**2, axis=-1) for d in (groups.mean(axis=0), halves, noisier_doses(halves, 2.0))]
+    >>> bool(abs(squares[0] - 0.2) < 0.02), bool(abs(noise_free(*squares).value) < 0.02)  # truth 0, bias 4 / 20
+    (True, True)
+    """
+    full = np.asarray(estimate, dtype=float)
+    once, twice = (np.asarray(given, dtype=float) for given in (half_estimates, noisier_estimates))
+    bias = twice.mean(axis=(0, 1)) - once.mean(axis=(0, 1))
+    added = _VARIANCE_OF_REMOVAL * once.mean(axis=0).var(axis=0, ddof=1)
+    return NoiseFree(full - bias, np.sqrt(type_a(full, once).std_dev ** 2 + added), bias)

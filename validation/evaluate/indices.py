@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from mcsim.invalid_input import InvalidInput
 from validation.evaluate.dvh import Dvh, dose_volume_histogram
-from validation.evaluate.half_samples import TypeA, half_sample_doses, type_a
+from validation.evaluate.half_samples import (
+    NoiseFree,
+    TypeA,
+    half_sample_doses,
+    noise_free,
+    noisier_doses,
+    type_a,
+)
 
 #: A voxel counts for the minimum dose when at least this part of it lies in the structure. It is the rule of
 #: a mask made from voxel centres; a smaller part holds the dose of a voxel that is mostly outside.
@@ -46,12 +53,15 @@ class Index:
         As printed; the definition is one sentence.
     compute : callable
         (histogram, minimum dose [Gy], prescribed dose [Gy]) -> value in `unit`.
+    source : str
+        Where the definition is from.
     """
 
     name: str
     unit: str
     definition: str
     compute: Callable[[Dvh, float, float], float]
+    source: str
 
 
 def _covering_percent(percent: float) -> Callable[[Dvh, float, float], float]:
@@ -75,49 +85,104 @@ def _homogeneity(dvh: Dvh, _minimum: float, prescription: float) -> float:
     return (v100 - v150) / v100 if v100 > 0 else float("nan")
 
 
+def _spread(dvh: Dvh, _minimum: float, _prescription: float) -> float:
+    d2, d50, d98 = (dvh.dose_covering(part * dvh.volume) for part in (0.02, 0.50, 0.98))
+    return (d2 - d98) / d50 if d50 > 0 else float("nan")
+
+
+_TG137 = "Nath et al. (AAPM TG-137), Med. Phys. 36, 5310 (2009), doi:10.1118/1.3246613"
+_ICRU83 = "ICRU Report 83, J. ICRU 10(1) (2010), doi:10.1093/jicru/ndq001"
+_GEC_ESTRO = "Pötter et al. (GEC-ESTRO), Radiother. Oncol. 78, 67 (2006), doi:10.1016/j.radonc.2005.11.014"
+_WU = "Wu, Ulin and Sternick, Med. Phys. 15, 104 (1988), doi:10.1118/1.596152"
+
 INDICES: tuple[Index, ...] = (
-    Index("D90", "Gy", "Least dose in the most exposed 90 % of the structure.", _covering_percent(90)),
+    Index(
+        "D90", "Gy", "Least dose in the most exposed 90 % of the structure.", _covering_percent(90), _TG137
+    ),
     Index(
         "D98",
         "Gy",
         "Least dose in the most exposed 98 % of the structure (near-minimum).",
         _covering_percent(98),
+        _ICRU83,
     ),
     Index(
         "D100",
         "Gy",
         "Minimum dose: the coldest voxel of which at least half lies in the structure.",
         lambda _dvh, minimum, _prescription: minimum,
+        _TG137,
     ),
-    Index("V100", "%", "Part of the structure that receives at least the prescribed dose.", _volume_at(100)),
+    Index(
+        "V100",
+        "%",
+        "Part of the structure that receives at least the prescribed dose.",
+        _volume_at(100),
+        _TG137,
+    ),
     Index(
         "V150",
         "%",
         "Part of the structure that receives at least 150 % of the prescribed dose.",
         _volume_at(150),
+        _TG137,
     ),
     Index(
         "V200",
         "%",
         "Part of the structure that receives at least 200 % of the prescribed dose.",
         _volume_at(200),
+        _TG137,
     ),
     Index(
         "D2cc",
         "Gy",
         "Least dose in the most exposed 2 cm³; not defined in a structure below 2 cm³.",
         _hottest(2.0),
+        _GEC_ESTRO,
     ),
     Index(
         "D0.1cc",
         "Gy",
         "Least dose in the most exposed 0.1 cm³; not defined in a structure below 0.1 cm³.",
         _hottest(0.1),
+        _GEC_ESTRO,
     ),
     Index(
-        "mean dose", "Gy", "Mean dose over the volume of the structure.", lambda dvh, _m, _p: dvh.mean_dose()
+        "mean dose",
+        "Gy",
+        "Mean dose over the volume of the structure.",
+        lambda dvh, _m, _p: dvh.mean_dose(),
+        _ICRU83,
     ),
-    Index("DHI", "1", "Dose homogeneity index, (V100 − V150) / V100.", _homogeneity),
+    Index(
+        "DHI",
+        "1",
+        "Dose homogeneity index, (V100 − V150) / V100; seed-implant reports also call it HI.",
+        _homogeneity,
+        _WU,
+    ),
+    Index(
+        "D50",
+        "Gy",
+        "Least dose in the most exposed half of the structure (median).",
+        _covering_percent(50),
+        _ICRU83,
+    ),
+    Index(
+        "D2",
+        "Gy",
+        "Least dose in the most exposed 2 % of the structure (near-maximum).",
+        _covering_percent(2),
+        _ICRU83,
+    ),
+    Index(
+        "HI ICRU 83",
+        "1",
+        "Homogeneity index of ICRU report 83, (D2 − D98) / D50; 0 is uniform.",
+        _spread,
+        _ICRU83,
+    ),
 )
 
 
@@ -258,3 +323,51 @@ def index_uncertainties(
     halves = half_sample_doses(group_dose, weights)
     values = np.array([[dose_volume_indices(dose, voxels, prescription) for dose in side] for side in halves])
     return type_a(estimate, values)
+
+
+def noise_free_indices(
+    estimate: ArrayLike,
+    group_dose: ArrayLike,
+    voxels: StructureVoxels,
+    prescription: float,
+    weights: ArrayLike | None = None,
+) -> NoiseFree:
+    """Every index with the bias that noise brings removed.
+
+    Noise broadens a dose-volume histogram: the minimum and near-minimum come out low, the hottest doses high.
+
+    Parameters
+    ----------
+    estimate, group_dose, voxels, prescription, weights
+        As for `index_uncertainties`.
+
+    Returns
+    -------
+    NoiseFree
+        Values, standard uncertainties and the biases taken off, in the order and units of `INDICES`. Volumes stay
+        within 0 … 100 %.
+
+    See Also
+    --------
+    validation.evaluate.half_samples.noise_free : the equations and their source.
+
+    Examples
+    --------
+    >>> voxels = StructureVoxels(np.arange(500), np.full(500, 0.001), np.ones(500))
+    >>> groups = np.random.default_rng(3).normal(100.0, 10.0, (20, 500))
+    >>> seen = dose_volume_indices(groups.mean(axis=0), voxels, 90.0)
+    >>> found = noise_free_indices(seen, groups, voxels, 90.0)
+    >>> d98 = [index.name for index in INDICES].index("D98")  # the truth is 100 Gy in every voxel
+    >>> round(float(seen[d98])), round(float(found.value[d98]))
+    (95, 97)
+    """
+    halves = half_sample_doses(group_dose, weights)
+    values = [
+        np.array([[dose_volume_indices(dose, voxels, prescription) for dose in side] for side in doses])
+        for doses in (halves, noisier_doses(halves, 2.0))
+    ]
+    found = noise_free(estimate, *values)
+    percent = np.array([index.unit == "%" for index in INDICES])
+    return NoiseFree(
+        np.where(percent, np.clip(found.value, 0.0, 100.0), found.value), found.std_dev, found.bias
+    )
