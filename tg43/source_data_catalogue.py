@@ -14,6 +14,7 @@ from tg43.array_checks import FloatArray
 from tg43.source_data import SourceData, load_source, packaged_documents
 
 _EMPTY = np.empty(0)
+_TRANSCRIBED = ("dose_rate_constant", "radial_dose_function", "anisotropy_function")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class CataloguedSeed:
     short_reference : str
         Publication in two words; with a question mark where it is only the likely one.
     origins : mapping
-        Origin of ``dose_rate_constant``, ``radial_dose_function``, ``anisotropy_function`` and ``anisotropy_factor``.
+        Origin of ``dose_rate_constant``, ``radial_dose_function``, ``anisotropy_function``, ``anisotropy_factor`` and,
+        where there is one, ``printed_anisotropy_factor``.
     cautions : tuple of str
         What is odd about the numbers.
     printed_distances, printed_anisotropy_factor : ndarray, shape (n,)
@@ -75,8 +77,8 @@ class CataloguedSeed:
 
     @property
     def transcriptions(self) -> int:
-        """The fewest transcriptions that a published table of the seed rests on."""
-        return min(origin.transcriptions for origin in self.origins.values() if origin.doi)
+        """The fewest transcriptions that Λ, g_L or F of the seed rest on."""
+        return min(self.origins[table].transcriptions for table in _TRANSCRIBED)
 
 
 @cache

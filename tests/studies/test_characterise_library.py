@@ -54,13 +54,14 @@ def test_consensus_comes_first_where_there_is_one() -> None:
     assert consensus is tg43.load_source("6711", "consensus") is tg43.read_source("consensus:6711")
     own = tg43.load_source("6711", "monte_carlo")
     assert own is tg43.read_source("mc:6711") is tg43.load_source("OncoSeed 6711 Monte Carlo")
-    assert tg43.load_source("9011") is tg43.load_source("ThinSeed 9011", "monte_carlo")
+    assert tg43.load_source("9011") is tg43.load_source("ThinSeed 9011", "published")
+    assert tg43.load_source("200") is tg43.load_source("TheraSeed 200", "monte_carlo")
     with pytest.raises(
-        tg43.InvalidInput, match=r"'9011' with table 'consensus', expected one of OncoSeed 6711 \("
+        tg43.InvalidInput, match=r"'9011' with table 'consensus', expected one of .*OncoSeed 6711, "
     ):
         tg43.load_source("9011", "consensus")
     with pytest.raises(
-        tg43.InvalidInput, match="table is 'measured', expected one of consensus, monte_carlo"
+        tg43.InvalidInput, match="table is 'measured', expected one of consensus, published, monte_carlo"
     ):
         tg43.load_source("6711", "measured")
 

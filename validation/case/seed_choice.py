@@ -52,8 +52,49 @@ def packaged_name(model: str) -> str:
     return ""
 
 
+def tg43_name(model: str) -> str:
+    """Full name of the packaged TG-43 table that a seed of this name or alias uses, empty if there is none.
+
+    The published table where there is one, else the project's own; case, spacing and punctuation do not matter.
+
+    Examples
+    --------
+    >>> tg43_name("2301"), tg43_name("iai125a"), tg43_name("my seed")
+    ('Best Medical 2301', 'IsoAid IAI-125A', '')
+    """
+    from tg43 import load_source
+    from tg43.invalid_input import InvalidInput as NoSuchSource
+
+    try:
+        return load_source(packaged_name(model) or model).name
+    except NoSuchSource:
+        return ""
+
+
+def half_life_of(choice: SeedChoice) -> float | None:
+    """Half-life in days of the seed's radionuclide, from its spectrum or its TG-43 table; none if neither is known.
+
+    Examples
+    --------
+    >>> half_life_of(SeedChoice("TheraSeed 200")), half_life_of(SeedChoice("2301"))
+    (16.991, 59.4)
+    >>> half_life_of(SeedChoice("my seed")) is None
+    True
+    """
+    seed = known_seed(choice)
+    if seed is not None:
+        return seed.spectrum.half_life_d
+    if not (name := tg43_name(choice.model)):
+        return None
+    from tg43 import load_source
+
+    return load_source(name).half_life
+
+
 def choose_seed(name_or_path: str | Path) -> SeedChoice:
     """Take a packaged seed by name or alias, or read a user's seed file.
+
+    A seed with a TG-43 table only is taken as well: TG-43 doses of it can be computed, and Monte Carlo refuses it.
 
     Parameters
     ----------
@@ -73,15 +114,18 @@ def choose_seed(name_or_path: str | Path) -> SeedChoice:
     --------
     >>> choose_seed("TheraSeed 200")
     SeedChoice(model='TheraSeed 200', seed_file='')
+    >>> choose_seed("AgX100")
+    SeedChoice(model='AgX100', seed_file='')
     """
-    if packaged_name(str(name_or_path)):
-        return SeedChoice(str(name_or_path))
+    name = str(name_or_path)
+    if packaged_name(name) or (not Path(name).is_file() and tg43_name(name)):
+        return SeedChoice(name_in_case(name))
     # numba loads with the seed models: only who needs one waits for it
     from mcsim.seed_model import load_seed_model
 
-    name = load_seed_model(name_or_path).name
-    choice = SeedChoice(name_in_case(name), Path(name_or_path).read_text(encoding="utf-8"))
-    refuse_packaged_name(name)
+    own = load_seed_model(name_or_path).name
+    choice = SeedChoice(name_in_case(own), Path(name_or_path).read_text(encoding="utf-8"))
+    refuse_packaged_name(own)
     return choice
 
 
@@ -117,9 +161,12 @@ def seed_for_engine(choice: SeedChoice) -> str:
     if not packaged_name(choice.model):
         from mcsim.seed_model import seed_model_names
 
+        why = "its solids must be known"
+        if name := tg43_name(choice.model):
+            why = f"{name} has a TG-43 table, but its solids, which Monte Carlo needs, are not known"
         raise InvalidInput(
-            f"seed model is {choice.model!r}, expected one of {', '.join(seed_model_names())}, or a seed file (its "
-            f"solids must be known). Give --seed-model with one of these names or the path of a seed file."
+            f"seed model is {choice.model!r}, expected one of {', '.join(seed_model_names())}, or a seed file "
+            f"({why}). Give --seed-model with one of these names or the path of a seed file."
         )
     return choice.model
 
@@ -179,10 +226,19 @@ def refuse_other_half_life(choice: SeedChoice, half_life_d: float) -> None:
     --------
     >>> refuse_other_half_life(SeedChoice("6711"), 59.6)
     """
-    seed = known_seed(choice)
-    if seed is not None and abs(half_life_d / seed.spectrum.half_life_d - 1.0) > HALF_LIFE_SPREAD:
+    expected = half_life_of(choice)
+    if expected is not None and abs(half_life_d / expected - 1.0) > HALF_LIFE_SPREAD:
         raise InvalidInput(
-            f"half-life is {half_life_d:g} d, expected {seed.spectrum.half_life_d:g} d within 2 % (seed model "
-            f"{choice.model} holds {seed.spectrum.radionuclide}; the dose to full decay is proportional to it). "
-            f"Correct the half-life or the seed model."
+            f"half-life is {half_life_d:g} d, expected {expected:g} d within 2 % (seed model {choice.model} holds "
+            f"{_radionuclide(choice)}; the dose to full decay is proportional to it). Correct the half-life or the "
+            f"seed model."
         )
+
+
+def _radionuclide(choice: SeedChoice) -> str:
+    seed = known_seed(choice)
+    if seed is not None:
+        return seed.spectrum.radionuclide
+    from tg43 import load_source
+
+    return load_source(tg43_name(choice.model)).radionuclide

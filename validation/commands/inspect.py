@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -28,28 +29,37 @@ def inspect(
     materials: Annotated[
         bool, typer.Option("--materials", help="list the packaged media and their sources")
     ] = False,
-    seeds: Annotated[bool, typer.Option("--seeds", help="list the packaged seeds")] = False,
+    seeds: Annotated[
+        bool,
+        typer.Option("--seeds", help="list the packaged seeds: their TG-43 tables, and those of Monte Carlo"),
+    ] = False,
+    seed: Annotated[
+        str | None, typer.Option("--seed", metavar="NAME", help="TG-43 tables of one packaged seed")
+    ] = None,
     curves: Annotated[bool, typer.Option("--curves", help="list the packaged CT curves")] = False,
 ) -> None:
     """What a file or folder holds; for a case also which media its structures get, as a simulation would have it.
 
     Example: seedmc inspect patient/ --ct-series ct --plan pre --medium-of THYROID=thyroid
     """
-    from validation.studies import inspect_file
+    from validation.studies import inspect_file, inspect_seeds
 
     sections: list[Section] = []
     if materials:
         sections += inspect_file.describe_materials()
     if seeds:
-        sections += inspect_file.describe_seeds()
+        simulated = [replace(s, title="Seeds that Monte Carlo knows") for s in inspect_file.describe_seeds()]
+        sections += [*inspect_seeds.describe_seed_tables(), *simulated]
+    if seed is not None:
+        sections += inspect_seeds.describe_seed(seed)
     if curves:
         sections += inspect_file.describe_curves()
     if source is not None:
         sections += inspect_file.describe(source, case.choice(), phantom.monte_carlo_options())
     if not sections:
         raise InvalidInput(
-            "input is not given, expected a file, a DICOM folder or a built-in case, or --materials, --seeds or "
-            "--curves. Say what to look at."
+            "input is not given, expected a file, a DICOM folder or a built-in case, or --materials, --seeds, "
+            "--seed NAME or --curves. Say what to look at."
         )
     _print(sections)
 
