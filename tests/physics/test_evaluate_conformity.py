@@ -26,7 +26,7 @@ def _spheres(target_radius: float, shift: float = 0.0) -> tuple[np.ndarray, np.n
 
 @pytest.mark.parametrize("target_radius", [0.8, 1.0, 1.2])
 def test_concentric_spheres(target_radius: float) -> None:
-    # The isodose of 100 Gy is the unit sphere: everything is a ratio of cubes of radii. A unit sphere on voxels of 0.5 mm
+    # The isodose of 100 Gy is the unit sphere: everything is a ratio of cubes of radii. A unit sphere on 0.5 mm voxels
     # counts them to about 1e-3.
     values = dict(zip(NAMES, conformity_indices(*_spheres(target_radius), 100.0), strict=True))
     ratio = target_radius**3
