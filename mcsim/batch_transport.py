@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from mcsim.emission_supply import EmissionSupply
 from mcsim.kernels.collect import clear, collect, collect_quantity
-from mcsim.kernels.correlated_replay import correlated_batch
+from mcsim.kernels.correlated_replay import WAITING, correlated_batch
 from mcsim.kernels.correlated_transport import Control
 from mcsim.kernels.seeds_in_voxels import PlacedSeeds
 from mcsim.kernels.solids import Solids
 from mcsim.kernels.tables import MediumTables
 from mcsim.kernels.voxel_grid import Voxels
-from mcsim.kernels.voxel_transport import Tallies, transport_batch
+from mcsim.kernels.voxel_transport import Tallies, scratch_arrays, transport_batch
 from mcsim.phase_space import KEV_PER_GRAM_IN_GRAY
 from mcsim.region_spectra import Regions
 from mcsim.result import ANALOGUE_QUANTITY, BALANCE_TERMS, QUANTITY_NAMES, Batch, Result
@@ -236,10 +236,12 @@ class BatchTransport:
             emitters, first, count, supply.stored, supply.shift, self._settings.run_seed, supply.emission, self.voxels,
             self.seeds, self.solids, self.tables, self._settings.physics.cut_off_kev,
         )  # fmt: skip
+        scratch = scratch_arrays(self.voxels.media_count, len(self.solids.z_min))
+        state = np.empty(2, np.uint64)
         if control:
-            correlated_batch(*common, control, tallies)
+            correlated_batch(*common, control, scratch, np.empty((WAITING, 12)), tallies, state)
         else:
-            transport_batch(*common, tallies)
+            transport_batch(*common, scratch, tallies, state)
         return tallies
 
     @property

@@ -21,6 +21,31 @@ def ticks(t, per_cm):
     return np.int64(min(t * per_cm, _FAR))
 
 
+@inlined_jit
+def enter(voxels, x, y, z, u, v, w, t, inverse_u, inverse_v, inverse_w):
+    """Where a ray is in the block at `t`: the voxel, the next faces, the distances between faces, and the steps."""
+    lower_x, lower_y, lower_z = voxels.lower[0], voxels.lower[1], voxels.lower[2]
+    h_x, h_y, h_z = voxels.spacing[0], voxels.spacing[1], voxels.spacing[2]
+    nx, ny, nz = voxels.shape[0], voxels.shape[1], voxels.shape[2]
+    per_cm = 1.0 / voxels.tick
+    row = nz + 2
+    slab = (ny + 2) * row
+    ix = min(max(int((x + t * u - lower_x) / h_x), 0), nx - 1)
+    iy = min(max(int((y + t * v - lower_y) / h_y), 0), ny - 1)
+    iz = min(max(int((z + t * w - lower_z) / h_z), 0), nz - 1)
+    t_x = ticks((lower_x + (ix + (u >= 0.0)) * h_x - x) * inverse_u, per_cm)
+    t_y = ticks((lower_y + (iy + (v >= 0.0)) * h_y - y) * inverse_v, per_cm)
+    t_z = ticks((lower_z + (iz + (w >= 0.0)) * h_z - z) * inverse_w, per_cm)
+    dt_x = ticks(h_x * abs(inverse_u), per_cm)
+    dt_y = ticks(h_y * abs(inverse_v), per_cm)
+    dt_z = ticks(h_z * abs(inverse_w), per_cm)
+    step_x = slab if u >= 0.0 else -slab
+    step_y = row if v >= 0.0 else -row
+    step_z = 1 if w >= 0.0 else -1
+    voxel = (ix + 1) * slab + (iy + 1) * row + iz + 1
+    return voxel, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z
+
+
 @jit
 def next_voxel(voxel, now, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z):
     """Step over the faces that the ray meets at `now`: the voxel and the next faces; over an edge, both at once."""

@@ -13,7 +13,7 @@ from mcsim.kernels.voxel_grid import SEED_FLAG
 @inlined_jit
 def fly_correlated(
     voxel, now, stop, tick, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of, density_of, cell_of,
-    multiple, stride, kerma_ratio, coefficients, mu_water, scored, scored_water, phantom_weight, water_weight, trial,
+    multiple, stride, kerma_ratio, coefficients, mu_water, scored, scored_water, phantom_weight, trial,
     tally, water, region, spectrum, index,
 ):  # fmt: skip
     """Step from `voxel` at `now` to `stop` or to a voxel of another kind.
@@ -35,7 +35,6 @@ def fly_correlated(
         if last:
             following = stop
         step = (following - now) * tick
-        in_water = water_weight * step
         excess = density_of[i] * coefficients[medium, 0] - mu_water
         here = phantom_weight * step
         if excess != 0.0:
@@ -43,11 +42,11 @@ def fly_correlated(
             here *= mean
             phantom_weight *= passed
         if trial:
-            in_water *= scored_water * kerma_ratio[medium]
+            in_water = step * scored_water * kerma_ratio[medium]
             tally[i] += here * coefficients[medium, 1] * in_water
             water[i] += in_water * in_water
         else:
-            in_water *= scored_water * multiple[cell_of[i] + medium * stride]
+            in_water = step * scored_water * multiple[np.uint32(cell_of[i] + medium * stride)]
             known = in_water * kerma_ratio[medium]
             tally[i] += here * coefficients[medium, 1] - known
             further = coefficients[medium, 2]

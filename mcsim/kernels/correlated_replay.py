@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from mcsim.kernels._jit import allocating_jit, jit
+from mcsim.kernels._jit import jit
 from mcsim.kernels.correlated_seeds import put
 from mcsim.kernels.correlated_transport import SOFT, follow
 from mcsim.kernels.replay import replayed_photon, turn
@@ -16,11 +14,14 @@ WAITING = 128  # photons that may wait for their turn
 
 
 @jit
-def replay_correlated(
+def correlated_batch(
     emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control, scratch,
     waiting, tallies, state,
 ):  # fmt: skip
-    """Follow histories first … first+count−1 of the seeds `emitters` (k,)."""
+    """The histories that `transport_batch` would follow, scored as the difference to water.
+
+    `waiting` (WAITING, 12) is room for photons that wait; `scratch` and `state` as there.
+    """
     productive, seed_count = emission.first_photon.shape[0] - 1, seeds.position.shape[0]
     for k in range(emitters.shape[0]):
         j = emitters[k]
@@ -38,20 +39,20 @@ def replay_correlated(
                 weight = seeds.weight[j]
                 tallies.balance[EMITTED] += weight * energy
                 phantom_weight = 1.0
-                water_weight = 1.0
+                in_water = True
                 primary = True
                 skip = j
                 waiting_count = 0
                 if energy < SOFT:
                     waiting_count = put(
-                        waiting, 0, x, y, z, u, v, w, energy, weight, phantom_weight, 0.0, True, skip
+                        waiting, 0, x, y, z, u, v, w, energy, weight, phantom_weight, False, True, skip
                     )
                     phantom_weight = 0.0
                 while True:
-                    if water_weight > 0.0:
+                    if in_water:
                         waiting_count = follow(
-                            x, y, z, u, v, w, energy, j, weight, phantom_weight, water_weight, primary, skip, voxels,
-                            seeds, solids, tables, cut_off, control, scratch, waiting, waiting_count, tallies, state,
+                            x, y, z, u, v, w, energy, j, weight, phantom_weight, primary, skip, voxels, seeds,
+                            solids, tables, cut_off, control, scratch, waiting, waiting_count, tallies, state,
                         )  # fmt: skip
                     elif not control.trial:
                         transport_photon(
@@ -63,36 +64,8 @@ def replay_correlated(
                     waiting_count -= 1
                     place = waiting[waiting_count]
                     x, y, z, u, v, w = place[0], place[1], place[2], place[3], place[4], place[5]
-                    energy, weight, phantom_weight, water_weight, skip = (
-                        place[6], place[7], place[8], place[9], int(place[10]),
-                    )  # fmt: skip
+                    energy, weight, phantom_weight, skip = place[6], place[7], place[8], int(place[10])
+                    in_water = place[9] > 0.0
                     primary = place[11] > 0.0
-
-
-@allocating_jit
-def correlated_batch(
-    emitters,
-    first,
-    count,
-    stored,
-    shift,
-    run_seed,
-    emission,
-    voxels,
-    seeds,
-    solids,
-    tables,
-    cut_off,
-    control,
-    tallies,
-):
-    """The histories that `transport_batch` would follow, scored as the difference to water."""
-    state = np.empty(2, np.uint64)
-    scratch = (np.empty((voxels.media_count, 3)), np.empty((2, solids.z_min.shape[0])), np.empty(2))
-    waiting = np.empty((WAITING, 12))
-    replay_correlated(
-        emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, control,
-        scratch, waiting, tallies, state,
-    )  # fmt: skip
     # what photons that are followed plainly leave behind is not the whole
     tallies.balance[EMITTED + 1 :] = 0.0

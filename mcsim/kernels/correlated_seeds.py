@@ -42,8 +42,8 @@ def other_seed(seeds, solids, voxel, emitter, skip, x, y, z, u, v, w, t, t_limit
 
 
 @inlined_jit
-def put(waiting, count, x, y, z, u, v, w, energy, weight, phantom_weight, water_weight, primary, skip):
-    """Let a photon wait for its turn; returns how many do."""
+def put(waiting, count, x, y, z, u, v, w, energy, weight, phantom_weight, in_water, primary, skip):
+    """Let a photon wait for its turn, to be followed in both worlds or in the phantom alone; returns how many do."""
     if count == waiting.shape[0]:
         raise RuntimeError("more photons wait than there is room for")
     place = waiting[count]
@@ -52,7 +52,7 @@ def put(waiting, count, x, y, z, u, v, w, energy, weight, phantom_weight, water_
     place[6] = energy
     place[7] = weight
     place[8] = phantom_weight
-    place[9] = water_weight
+    place[9] = 1.0 if in_water else 0.0
     place[10] = skip
     place[11] = 1.0 if primary else 0.0
     return count + 1
@@ -73,22 +73,8 @@ def meet_seed(
     du, dv, dw = to_seed(seeds, j, u, v, w)
     depth = optical_depth(solids, tables, index, above, px, py, pz, du, dv, dw, t, t_out, intervals)
     status, px, py, pz, du, dv, dw, _, spawned, _ = pass_through_seed(
-        px,
-        py,
-        pz,
-        du,
-        dv,
-        dw,
-        t,
-        energy,
-        optical_path(state),
-        solids,
-        tables,
-        cut_off,
-        intervals,
-        deposited,
-        state,
-    )
+        px, py, pz, du, dv, dw, t, energy, optical_path(state), solids, tables, cut_off, intervals, deposited, state
+    )  # fmt: skip
     if status == LEFT_SCATTERED:
         px, py, pz = from_seed(seeds, j, px, py, pz)
         du, dv, dw = from_seed(seeds, j, du, dv, dw)
@@ -96,6 +82,6 @@ def meet_seed(
         py += seeds.position[j, 1]
         pz += seeds.position[j, 2]
         waiting_count = put(
-            waiting, waiting_count, px, py, pz, du, dv, dw, spawned, weight, phantom_weight, 0.0, False, j
+            waiting, waiting_count, px, py, pz, du, dv, dw, spawned, weight, phantom_weight, False, False, j
         )
     return phantom_weight * math.exp(mu_water * (t_out - t) - depth), waiting_count

@@ -21,7 +21,7 @@ import numpy as np
 
 from mcsim.kernels import coherent, incoherent
 from mcsim.kernels._jit import inlined_jit
-from mcsim.kernels.block_flight import next_voxel, ticks
+from mcsim.kernels.block_flight import enter, next_voxel, ticks
 from mcsim.kernels.correlated_flight import fly_correlated
 from mcsim.kernels.correlated_seeds import meet_seed, other_seed, put
 from mcsim.kernels.direction import deflect, isotropic
@@ -72,24 +72,20 @@ def fluorescence(index, medium, tables, state):
 
 @inlined_jit
 def follow(
-    x, y, z, u, v, w, energy, emitter, weight, phantom_weight, water_weight, primary, skip, voxels, seeds, solids,
-    tables, cut_off, control, scratch, waiting, waiting_count, tallies, state,
+    x, y, z, u, v, w, energy, emitter, weight, phantom_weight, primary, skip, voxels, seeds, solids, tables,
+    cut_off, control, scratch, waiting, waiting_count, tallies, state,
 ):  # fmt: skip
     """Follow one photon; returns the number of photons waiting.
 
-    `phantom_weight` and `water_weight` (1 or 0) multiply `weight` in the two worlds.
+    Its weight is `weight` in water and `phantom_weight` times that in the phantom.
     """
     coefficients, intervals, deposited = scratch
     medium_of, density_of = voxels.medium, voxels.density
     spectra = tallies.region.shape[0] > 0
     lower_x, lower_y, lower_z = voxels.lower[0], voxels.lower[1], voxels.lower[2]
     upper_x, upper_y, upper_z = voxels.upper[0], voxels.upper[1], voxels.upper[2]
-    h_x, h_y, h_z = voxels.spacing[0], voxels.spacing[1], voxels.spacing[2]
-    nx, ny, nz = voxels.shape[0], voxels.shape[1], voxels.shape[2]
     tick = voxels.tick
     per_cm = 1.0 / tick
-    row = nz + 2
-    slab = (ny + 2) * row
     water, density_water = control.water, control.density
     own_x, own_y, own_z = seeds.position[emitter, 0], seeds.position[emitter, 1], seeds.position[emitter, 2]
     own_reach2 = solids.outer_radius**2 + solids.half_length**2
@@ -138,19 +134,8 @@ def follow(
         while t < t_stop:
             if not inside:
                 t_in, t_out = box_span(
-                    lower_x,
-                    lower_y,
-                    lower_z,
-                    upper_x,
-                    upper_y,
-                    upper_z,
-                    x,
-                    y,
-                    z,
-                    inverse_u,
-                    inverse_v,
-                    inverse_w,
-                )
+                    lower_x, lower_y, lower_z, upper_x, upper_y, upper_z, x, y, z, inverse_u, inverse_v, inverse_w
+                )  # fmt: skip
                 t_end = t_stop
                 if t < t_in < t_out and t_in < t_stop:
                     inside = True
@@ -162,26 +147,16 @@ def follow(
                 t = t_end
                 if not inside:
                     break
-            ix = min(max(int((x + t * u - lower_x) / h_x), 0), nx - 1)
-            iy = min(max(int((y + t * v - lower_y) / h_y), 0), ny - 1)
-            iz = min(max(int((z + t * w - lower_z) / h_z), 0), nz - 1)
-            t_x = ticks((lower_x + (ix + (u >= 0.0)) * h_x - x) * inverse_u, per_cm)
-            t_y = ticks((lower_y + (iy + (v >= 0.0)) * h_y - y) * inverse_v, per_cm)
-            t_z = ticks((lower_z + (iz + (w >= 0.0)) * h_z - z) * inverse_w, per_cm)
-            dt_x = ticks(h_x * abs(inverse_u), per_cm)
-            dt_y = ticks(h_y * abs(inverse_v), per_cm)
-            dt_z = ticks(h_z * abs(inverse_w), per_cm)
-            step_x = slab if u >= 0.0 else -slab
-            step_y = row if v >= 0.0 else -row
-            step_z = 1 if w >= 0.0 else -1
-            voxel = (ix + 1) * slab + (iy + 1) * row + iz + 1
+            voxel, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z = enter(
+                voxels, x, y, z, u, v, w, t, inverse_u, inverse_v, inverse_w
+            )
             now = ticks(t, per_cm)
             stop = max(ticks(t_stop, per_cm), now)
             while True:
                 voxel, now, phantom_weight, t_x, t_y, t_z, medium = fly_correlated(
                     voxel, now, stop, tick, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z, medium_of,
                     density_of, control.cell, multiple, stride, control.kerma_ratio, coefficients, mu_water, scored,
-                    scored_water, phantom_weight, water_weight, control.trial, tally, further, tallies.region,
+                    scored_water, phantom_weight, control.trial, tally, further, tallies.region,
                     tallies.spectrum, index,
                 )  # fmt: skip
                 density = density_of[voxel]
@@ -237,22 +212,8 @@ def follow(
             deposited[0] = 0.0
             deposited[1] = 0.0
             status, px, py, pz, du, dv, dw, t, energy, path = pass_through_seed(
-                px,
-                py,
-                pz,
-                du,
-                dv,
-                dw,
-                t_stop,
-                energy,
-                left_over,
-                solids,
-                tables,
-                cut_off,
-                intervals,
-                deposited,
-                state,
-            )
+                px, py, pz, du, dv, dw, t_stop, energy, left_over, solids, tables, cut_off, intervals, deposited, state
+            )  # fmt: skip
             if status == ABSORBED:
                 return waiting_count
             skip = emitter
@@ -266,21 +227,9 @@ def follow(
                 u, v, w = from_seed(seeds, emitter, du, dv, dw)
                 if energy < SOFT and phantom_weight > 0.0:
                     waiting_count = put(
-                        waiting,
-                        waiting_count,
-                        x,
-                        y,
-                        z,
-                        u,
-                        v,
-                        w,
-                        energy,
-                        weight,
-                        phantom_weight,
-                        0.0,
-                        False,
+                        waiting, waiting_count, x, y, z, u, v, w, energy, weight, phantom_weight, False, False,
                         skip,
-                    )
+                    )  # fmt: skip
                     phantom_weight = 0.0
             continue
         x += t_stop * u
@@ -320,8 +269,8 @@ def follow(
             if line >= cut_off and uniform(state) < followed:
                 du, dv, dw = isotropic(state)
                 waiting_count = put(
-                    waiting, waiting_count, x, y, z, du, dv, dw, line, weight, phantom_weight * number / followed, 0.0,
-                    False, -1,
+                    waiting, waiting_count, x, y, z, du, dv, dw, line, weight,
+                    phantom_weight * number / followed, False, False, -1,
                 )  # fmt: skip
         choice = uniform(state) * total
         if choice >= inc + coh:
@@ -356,22 +305,9 @@ def follow(
                 ratio *= phantom_weight * share
                 if copy + 1 < copies and energy >= cut_off:
                     waiting_count = put(
-                        waiting,
-                        waiting_count,
-                        x,
-                        y,
-                        z,
-                        u,
-                        v,
-                        w,
-                        energy,
-                        weight,
-                        ratio,
-                        water_weight,
-                        False,
-                        -1,
+                        waiting, waiting_count, x, y, z, u, v, w, energy, weight, ratio, True, False, -1
                     )
             phantom_weight = ratio
-        if energy < cut_off or phantom_weight + water_weight == 0.0:
+        if energy < cut_off:
             return waiting_count
         path = optical_path(state)

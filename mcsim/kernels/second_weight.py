@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from mcsim.kernels._jit import inlined_jit
-from mcsim.kernels.solids import interval
+from mcsim.kernels.solids import all_intervals, solid_at
 from mcsim.kernels.tables import HC_KEV_ANGSTROM
 
 
@@ -72,24 +72,11 @@ def coherent_ratio(energy, cosine, medium, water, shares, tables):
 @inlined_jit
 def optical_depth(solids, tables, index, above, x, y, z, u, v, w, t, t_end, intervals):
     """Optical depth of a seed on a ray of its own frame between `t` and `t_end`; `intervals` is scratch."""
-    count = solids.z_min.shape[0]
-    for k in range(count):
-        t_in, t_out = interval(solids, k, x, y, z, u, v, w)
-        intervals[0, k] = t_in
-        intervals[1, k] = t_out
+    all_intervals(solids, x, y, z, u, v, w, intervals)
     depth = 0.0
     while t < t_end:
-        inside = -1
-        boundary = t_end
-        for k in range(count):
-            t_in = intervals[0, k]
-            t_out = intervals[1, k]
-            if t_out > t_in and t_out > t:
-                if t_in <= t:
-                    inside = k
-                    boundary = min(boundary, t_out)
-                else:
-                    boundary = min(boundary, t_in)
+        inside, boundary = solid_at(intervals, t)
+        boundary = min(boundary, t_end)
         if inside >= 0:
             medium = solids.medium[inside]
             depth += (

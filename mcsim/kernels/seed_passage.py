@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcsim.kernels._jit import jit
 from mcsim.kernels.interaction import interact
 from mcsim.kernels.rng import optical_path
-from mcsim.kernels.solids import INFINITY, interval
+from mcsim.kernels.solids import INFINITY, all_intervals, solid_at
 from mcsim.kernels.tables import energy_bin, energy_offset
 
 ABSORBED, LEFT, LEFT_SCATTERED = 0, 1, 2
@@ -22,27 +22,13 @@ def pass_through_seed(
     below the cut-off. Returns the status, the position, direction, ray parameter, energy and optical path left on
     leaving; the ray is the one that came in if the status is LEFT.
     """
-    count = solids.z_min.shape[0]
     scattered = False
     while True:
-        for k in range(count):
-            t_in, t_out = interval(solids, k, x, y, z, u, v, w)
-            intervals[0, k] = t_in
-            intervals[1, k] = t_out
+        all_intervals(solids, x, y, z, u, v, w, intervals)
         index = energy_bin(tables, energy)
         above = energy_offset(tables, energy, index)
         while True:
-            inside = -1
-            boundary = INFINITY
-            for k in range(count):
-                t_in = intervals[0, k]
-                t_out = intervals[1, k]
-                if t_out > t_in and t_out > t:
-                    if t_in <= t:
-                        inside = k
-                        boundary = min(boundary, t_out)
-                    else:
-                        boundary = min(boundary, t_in)
+            inside, boundary = solid_at(intervals, t)
             if boundary == INFINITY:
                 return (LEFT_SCATTERED if scattered else LEFT), x, y, z, u, v, w, t, energy, path
             if inside < 0:

@@ -99,3 +99,29 @@ def outside(solids, x, y, z, u, v, w):
             t_in = min(t_in, a)
             t_out = max(t_out, b)
     return t_in, t_out
+
+
+@jit
+def all_intervals(solids, x, y, z, u, v, w, intervals):
+    """Where the ray enters and leaves each solid, to `intervals` (2, solids)."""
+    for k in range(solids.z_min.shape[0]):
+        t_in, t_out = interval(solids, k, x, y, z, u, v, w)
+        intervals[0, k] = t_in
+        intervals[1, k] = t_out
+
+
+@jit
+def solid_at(intervals, t):
+    """The solid that counts just beyond `t` (−1: none) and where that ends; INFINITY beyond all of them."""
+    inside = -1
+    boundary = INFINITY
+    for k in range(intervals.shape[1]):
+        t_in = intervals[0, k]
+        t_out = intervals[1, k]
+        if t_out > t_in and t_out > t:
+            if t_in <= t:
+                inside = k
+                boundary = min(boundary, t_out)
+            else:
+                boundary = min(boundary, t_in)
+    return inside, boundary

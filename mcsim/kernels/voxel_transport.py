@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mcsim.kernels._jit import allocating_jit, inlined_jit, jit
-from mcsim.kernels.block_flight import fly_in_block, next_voxel, ticks
+from mcsim.kernels._jit import inlined_jit, jit
+from mcsim.kernels.block_flight import enter, fly_in_block, next_voxel, ticks
 from mcsim.kernels.interaction import interact
 from mcsim.kernels.replay import replayed_photon, turn
 from mcsim.kernels.rng import STREAM_IMPLANT, optical_path, start_stream
@@ -34,9 +34,8 @@ class Tallies(NamedTuple):
     # What collision kerma to water, from the same fluence (TG-186, doi:10.1118/1.4747264), has more than that to the
     # medium, from all photons; exactly 0 in water.
     water: np.ndarray  # (block,)
-    deposited: (
-        np.ndarray
-    )  # (block,): energy that interactions leave over density, keV cm³/g; empty unless asked for
+    # Energy that interactions leave over density, keV cm³/g; empty unless asked for.
+    deposited: np.ndarray  # (block,)
     region: np.ndarray  # (block,) int16: row of `spectrum`; empty without spectra
     spectrum: np.ndarray  # (regions, energy bins of the tables): weight · E · path, keV cm
     balance: np.ndarray  # (5,), keV
@@ -44,43 +43,22 @@ class Tallies(NamedTuple):
 
 @inlined_jit
 def transport_photon(
-    x,
-    y,
-    z,
-    u,
-    v,
-    w,
-    energy,
-    emitter,
-    weight,
-    primary,
-    skip,
-    voxels,
-    seeds,
-    solids,
-    tables,
-    cut_off,
-    scratch,
-    tallies,
+    x, y, z, u, v, w, energy, emitter, weight, primary, skip, voxels, seeds, solids, tables, cut_off, scratch, tallies,
     state,
-):
+):  # fmt: skip
     """Follow one photon of seed `emitter` until it is absorbed or leaves the phantom.
 
     It has just left seed `skip` (−1: none): a ray that leaves a convex seed does not meet it again before it is
-    deflected. It is `primary` if it has not interacted since it left its own seed. `scratch` is (coefficients
-    (media, 3), intervals (2, solids), deposited (2,)).
+    deflected. It is `primary` if it has not interacted since it left its own seed. `scratch` is that of
+    ``scratch_arrays``.
     """
     coefficients, intervals, deposited = scratch
     medium_of, density_of, balance = voxels.medium, voxels.density, tallies.balance
     spectra, analogue = tallies.region.shape[0] > 0, tallies.deposited.shape[0] > 0
     lower_x, lower_y, lower_z = voxels.lower[0], voxels.lower[1], voxels.lower[2]
     upper_x, upper_y, upper_z = voxels.upper[0], voxels.upper[1], voxels.upper[2]
-    h_x, h_y, h_z = voxels.spacing[0], voxels.spacing[1], voxels.spacing[2]
-    nx, ny, nz = voxels.shape[0], voxels.shape[1], voxels.shape[2]
     tick = voxels.tick
     per_cm = 1.0 / tick
-    row = nz + 2
-    slab = (ny + 2) * row
     path = optical_path(state)
     inside = lower_x <= x <= upper_x and lower_y <= y <= upper_y and lower_z <= z <= upper_z
     t = 0.0
@@ -116,19 +94,9 @@ def transport_photon(
                     break
                 inside = True
                 path = optical_path(state)
-            ix = min(max(int((x + t * u - lower_x) / h_x), 0), nx - 1)
-            iy = min(max(int((y + t * v - lower_y) / h_y), 0), ny - 1)
-            iz = min(max(int((z + t * w - lower_z) / h_z), 0), nz - 1)
-            t_x = ticks((lower_x + (ix + (u >= 0.0)) * h_x - x) * inverse_u, per_cm)
-            t_y = ticks((lower_y + (iy + (v >= 0.0)) * h_y - y) * inverse_v, per_cm)
-            t_z = ticks((lower_z + (iz + (w >= 0.0)) * h_z - z) * inverse_w, per_cm)
-            dt_x = ticks(h_x * abs(inverse_u), per_cm)
-            dt_y = ticks(h_y * abs(inverse_v), per_cm)
-            dt_z = ticks(h_z * abs(inverse_w), per_cm)
-            step_x = slab if u >= 0.0 else -slab
-            step_y = row if v >= 0.0 else -row
-            step_z = 1 if w >= 0.0 else -1
-            voxel = (ix + 1) * slab + (iy + 1) * row + iz + 1
+            voxel, t_x, t_y, t_z, dt_x, dt_y, dt_z, step_x, step_y, step_z = enter(
+                voxels, x, y, z, u, v, w, t, inverse_u, inverse_v, inverse_w
+            )
             now = ticks(t, per_cm)
             while True:
                 voxel, now, path, t_x, t_y, t_z, medium, step = fly_in_block(
@@ -223,12 +191,21 @@ def transport_photon(
         path = optical_path(state)
 
 
+def scratch_arrays(media: int, solids: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Room that a thread's photons share; made outside the kernels, which allocate nothing."""
+    return np.empty((media, 3)), np.empty((2, solids)), np.empty(2)
+
+
 @jit
-def replay_seeds(
+def transport_batch(
     emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, scratch, tallies,
     state,
 ):  # fmt: skip
-    """Follow histories first … first+count−1 of the seeds `emitters` (k,)."""
+    """Productive histories first … first+count−1 of the seeds `emitters` (k,), scored together in `tallies`.
+
+    History first + h of seed j is the stored one number `stored` + ((j + `shift`) mod seeds) count + h. `state` (2,)
+    uint64 is room for the random numbers.
+    """
     productive, seed_count = emission.first_photon.shape[0] - 1, seeds.position.shape[0]
     for k in range(emitters.shape[0]):
         j = emitters[k]
@@ -246,19 +223,3 @@ def replay_seeds(
                     energy, j, seeds.weight[j], True, j, voxels, seeds, solids, tables, cut_off, scratch, tallies,
                     state,
                 )  # fmt: skip
-
-
-@allocating_jit
-def transport_batch(
-    emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, tallies
-):
-    """Productive histories first … first+count−1 of the seeds `emitters` (k,), scored together in `tallies`.
-
-    History first + h of seed j is the stored one number `stored` + ((j + `shift`) mod seeds) count + h.
-    """
-    state = np.empty(2, np.uint64)
-    scratch = (np.empty((voxels.media_count, 3)), np.empty((2, solids.z_min.shape[0])), np.empty(2))
-    replay_seeds(
-        emitters, first, count, stored, shift, run_seed, emission, voxels, seeds, solids, tables, cut_off, scratch,
-        tallies, state,
-    )  # fmt: skip

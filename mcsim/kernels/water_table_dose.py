@@ -154,31 +154,6 @@ def voxel_mean_dose(table, frame, dx, dy, dz, hx, hy, hz):
 
 
 @jit
-def add_water_dose(table, frame, position, planes_x, planes_y, planes_z, of_primary, of_scattered, dose):
-    """Add the voxel means of one seed, times a factor for each part, to `dose` (nx, ny, nz), keV/g per emitted photon.
-
-    `of_primary`, `of_scattered` (nx, ny, nz) are the factors. Returns the number of voxels whose centre lies beyond
-    the table's outer radius; they get nothing.
-    """
-    beyond = 0
-    for i in range(dose.shape[0]):
-        hx = 0.5 * (planes_x[i + 1] - planes_x[i])
-        dx = planes_x[i] + hx - position[0]
-        for j in range(dose.shape[1]):
-            hy = 0.5 * (planes_y[j + 1] - planes_y[j])
-            dy = planes_y[j] + hy - position[1]
-            for k in range(dose.shape[2]):
-                hz = 0.5 * (planes_z[k + 1] - planes_z[k])
-                dz = planes_z[k] + hz - position[2]
-                if dx * dx + dy * dy + dz * dz > table.outer_radius * table.outer_radius:
-                    beyond += 1
-                    continue
-                primary, scattered = voxel_mean_dose(table, frame, dx, dy, dz, hx, hy, hz)
-                dose[i, j, k] += of_primary[i, j, k] * primary + of_scattered[i, j, k] * scattered
-    return beyond
-
-
-@jit
 def doses_at_points(table, points, doses):
     """Primary and scattered kerma, keV/g per emitted photon, `doses` (n, 2), at `points` (n, 3) in the seed's frame."""
     for i in range(points.shape[0]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mcsim.kernels.voxel_transport import Tallies, transport_batch
+from mcsim.kernels.voxel_transport import Tallies, scratch_arrays, transport_batch
 from mcsim.phantom import Phantom
 from mcsim.seed_placement import place_seeds
 
@@ -152,9 +152,10 @@ def implant(medium_tables, seed_model, phase_space):
             np.zeros(5),
         )  # fmt: skip
         voxels, placed = phantom.kernel_voxels(placed, tables, 0)
+        scratch, state = scratch_arrays(1, len(solids.z_min)), np.empty(2, np.uint64)
         transport_batch(
-            np.arange(2), 0, 4000, 0, 0, 1, emission, voxels, placed, solids, tables, 1.0, tallies
-        )
+            np.arange(2), 0, 4000, 0, 0, 1, emission, voxels, placed, solids, tables, 1.0, scratch, tallies, state
+        )  # fmt: skip
         to_medium = (tallies.primary + tallies.scattered).reshape(12, 12, 12)[1:-1, 1:-1, 1:-1]
         return to_medium.ravel(), tallies.balance
 

@@ -10,7 +10,6 @@ from scipy.interpolate import RegularGridInterpolator
 
 from mcsim.invalid_input import InvalidInput
 from mcsim.kernels.water_table import POLAR_WARP
-from mcsim.kernels.water_table_dose import add_water_dose
 from mcsim.physics_settings import PhysicsSettings
 from mcsim.seed_model import SeedModel
 from mcsim.seed_overlap import seed_frame
@@ -149,27 +148,6 @@ def test_voxel_mean_holds_near_the_axis(smooth: WaterTable) -> None:
         expected = np.einsum("nkc,k->nc", smooth.dose(cloud).reshape(-1, len(offsets), 2), weight)
         found = smooth.voxel_dose(np.eye(3), centres, np.full(3, 0.5 * edge))
         assert np.abs(found / expected - 1.0).max() < 1.5e-3
-
-
-def test_doses_of_a_grid_are_those_of_its_voxels(smooth: WaterTable) -> None:
-    rng = np.random.default_rng(5)
-    frame, position = seed_frame(np.array([0.6, 0.0, 0.8])), np.array([0.1, -0.2, 0.3])
-    planes = [np.linspace(-2.0, 2.0, 5), np.linspace(-9.0, 12.0, 8), np.array([-1.0, -0.5, 0.6, 2.0])]
-    shape = tuple(len(p) - 1 for p in planes)
-    of_primary, of_scattered = rng.uniform(size=(2, *shape))
-    dose = np.ones(shape)
-    beyond = add_water_dose(smooth.arrays(), frame, position, *planes, of_primary, of_scattered, dose)
-    centres = (
-        np.stack(np.meshgrid(*(0.5 * (p[1:] + p[:-1]) for p in planes), indexing="ij"), axis=-1) - position
-    )
-    halves = np.stack(np.meshgrid(*(0.5 * np.diff(p) for p in planes), indexing="ij"), axis=-1)
-    near = np.linalg.norm(centres, axis=-1) <= smooth.outer_radius
-    assert beyond == (~near).sum() > 0
-    assert np.all(dose[~near] == 1.0)
-    expected = smooth.voxel_dose(frame, centres[near], halves[near])
-    assert dose[near] == pytest.approx(
-        1.0 + of_primary[near] * expected[:, 0] + of_scattered[near] * expected[:, 1], rel=1e-12
-    )
 
 
 @pytest.mark.parametrize("halves", [1, 2])
