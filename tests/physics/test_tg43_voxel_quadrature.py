@@ -171,9 +171,12 @@ def test_voxel_mean_does_not_depend_on_the_number_of_threads(seed: SourceData) -
 @pytest.mark.parametrize(
     ("name", "side"),
     [
-        ("STM1251", 0.4),
+        ("STM1251 Monte Carlo", 0.4),
         pytest.param("6711", 0.2, marks=pytest.mark.slow),
         pytest.param("TheraSeed 200", 0.4, marks=pytest.mark.slow),
+        # g_L that bends in the first millimetres; a table with flat ends and L nearly the capsule's length
+        pytest.param("LS-1", 0.4, marks=pytest.mark.slow),
+        pytest.param("1251L", 0.4, marks=pytest.mark.slow),
     ],
 )
 def test_large_voxels_with_seeds_inside_are_right_for_each_seed(

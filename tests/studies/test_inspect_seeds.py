@@ -23,8 +23,10 @@ from validation.case.seed_choice import (
 )
 from validation.cli import app, main
 from validation.studies.inspect_seeds import describe_seed, describe_seed_tables
+from validation.studies.seed_tables_page import with_published_text
 from validation.studies.tg43_dose import find_source, read_tg43_dose
 
+PAGE = Path(__file__).parents[2] / "docs" / "seeds.md"
 ONE = [[0, 0, 0]], [[0, 0, 1]], [0.6]
 
 
@@ -88,6 +90,13 @@ def test_the_tables_of_one_seed_are_shown() -> None:
     assert "no consensus" in printed("--seed", "agx100")
     assert "the project's own Monte Carlo" in printed("--seed", "mc:6711")
     assert "Pd-103" in printed("--seed", "TheraSeed 200")
+
+
+def test_the_page_shows_the_packaged_tables() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_published_text(page) == page, "run python -m validation.studies.seed_tables_page"
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| Best Medical 2301 |")]
+    assert rows[0][-1] == "−0.050 at 1 cm |"
 
 
 def test_an_unknown_seed_is_refused_with_the_known_ones(outcome: Callable[..., tuple[int, str]]) -> None:
