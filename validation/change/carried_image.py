@@ -64,7 +64,9 @@ def sampled(grid: Grid, values: NDArray[np.floating], points: FloatArray) -> Flo
     """
     place = [(points[:, k] - c[0]) * ((len(c) - 1) / (c[-1] - c[0])) for k, c in enumerate(grid)]
     return np.asarray(
-        map_coordinates(np.asarray(values, dtype=np.float64), place, order=1, mode="nearest", output=np.float64)
+        map_coordinates(
+            np.asarray(values, dtype=np.float64), place, order=1, mode="nearest", output=np.float64
+        )
     )
 
 

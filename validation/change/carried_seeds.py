@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
 from validation.case import Implant
-from validation.case.implant import overlapping_seeds
+from validation.change.seed_bodies import SeedBodies, seed_bodies
 from validation.change.tissue_field import TissueField
 
 FloatArray = NDArray[np.float64]
 
 MOST_ROUNDS = 200
-# A little more than the overlap, so that rounds end: far below what a position is known to, cm.
+# To which touching is found, on the side of a gap: far below what a position is known to, cm.
 CLEARANCE = 1e-4
 
 
@@ -85,20 +85,20 @@ def carried_seeds(implant: Implant, field: TissueField, ratio: float, follow: fl
     positions, axes = carried_places(field, implant.positions, implant.axes, ratio, follow)
     if np.array_equal(positions, implant.positions) and np.array_equal(axes, implant.axes):
         return CarriedSeeds(implant, 0, 0.0)
-    apart = pushed_apart(implant.model, positions, axes, implant.seed_file)
+    apart = pushed_apart(seed_bodies(implant), positions, axes)
     push = np.linalg.norm(apart - positions, axis=1)
     return CarriedSeeds(
         replace(implant, positions=apart, axes=axes), int(np.count_nonzero(push)), float(push.max())
     )
 
 
-def pushed_apart(model: str, positions: FloatArray, axes: FloatArray, seed_file: str = "") -> FloatArray:
-    """Push overlapping seed bodies apart, both by half of the overlap along the line of their centres.
+def pushed_apart(bodies: SeedBodies, positions: FloatArray, axes: FloatArray) -> FloatArray:
+    """Push overlapping seed bodies apart along the line of their centres, both as far, until they touch.
 
     Parameters
     ----------
-    model, seed_file : str
-        Seed model, and the content of the user's own seed file.
+    bodies : SeedBodies
+        Shape of the seeds.
     positions, axes : ndarray, shape (n, 3)
         Centres, cm, and unit directions.
 
@@ -114,24 +114,46 @@ def pushed_apart(model: str, positions: FloatArray, axes: FloatArray, seed_file:
 
     Examples
     --------
-    >>> z = np.array([[0.0, 0.0, 1.0]] * 2)
-    >>> pushed_apart("6711", np.array([[0, 0, 0.0], [0, 0, 0.44]]), z).round(3).tolist()
+    >>> from validation.case import built_in
+    >>> z, places = np.array([[0.0, 0.0, 1.0]] * 2), np.array([[0, 0, 0.0], [0, 0, 0.44]])
+    >>> pushed_apart(seed_bodies(built_in("neck").implant), places, z).round(3).tolist()
     [[0.0, 0.0, -0.008], [0.0, 0.0, 0.448]]
     """
     places = np.array(positions, dtype=np.float64)
+    pairs: list[tuple[int, int]] = []
     for _ in range(MOST_ROUNDS):
-        pairs = overlapping_seeds(model, places, axes, seed_file)
+        pairs = bodies.pairs(places, axes)
         if not pairs:
             return places
-        for i, j, depth in pairs:
+        for i, j in pairs:
             line = places[j] - places[i]
             length = float(np.linalg.norm(line))
             along = line / length if length > 0.0 else np.asarray(axes[i])
-            push = 0.5 * (depth + CLEARANCE) * along
+            push = 0.5 * (_touching(bodies, places[i], axes[i], axes[j], along, length) - length) * along
             places[i] -= push
             places[j] += push
+    i, j = pairs[0]
     raise InvalidInput(
         f"overlap of {len(pairs)} pair(s) of seeds remains after {MOST_ROUNDS} rounds of pushing them apart, expected "
-        f"none (seeds {pairs[0][0] + 1} and {pairs[0][1] + 1} by {10 * pairs[0][2]:.2f} mm; bodies are rigid). Let the "
-        f"tissue shrink less, or seeds follow it less."
+        f"none (among them seeds {i + 1} and {j + 1}; bodies are rigid). Let the tissue shrink less, or seeds follow it "
+        f"less."
     )
+
+
+def _touching(
+    bodies: SeedBodies,
+    position: FloatArray,
+    axis: FloatArray,
+    other_axis: FloatArray,
+    along: FloatArray,
+    low: float,
+) -> float:
+    """Distance of centres along a line from which on two bodies do not overlap, to `CLEARANCE`, cm."""
+    high = bodies.reach + CLEARANCE
+    while high - low > CLEARANCE:
+        middle = 0.5 * (low + high)
+        if bodies.overlap(position, axis, position + middle * along, other_axis):
+            low = middle
+        else:
+            high = middle
+    return high

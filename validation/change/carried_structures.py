@@ -19,7 +19,7 @@ from validation.evaluate.structure_fractions import structure_fractions
 
 FloatArray = NDArray[np.float64]
 
-# Nodes of a slice are this share of its width apart, cm: a curve drawn again lies within about 0.01 mm of where it should.
+# Nodes of a slice are this share of its width apart, cm: a curve drawn again lies within about 0.01 mm of its place.
 STEP_SHARE, SHORTEST_STEP, LONGEST_STEP = 0.01, 0.05, 0.1
 CURVE_STEP = 0.01  # cm between the points a distance is measured from
 FARTHEST = 0.3  # cm; beyond it, only the side of a curve counts
@@ -130,7 +130,7 @@ def _drawn_again(structure: Structure, field: TissueField, ratio: float) -> Stru
 
 def _even_planes(planes: FloatArray, thickness: float, beyond: int) -> FloatArray:
     """Evenly spaced planes, those of the structure among them where they are even, and some beyond its ends."""
-    count = int(round((planes[-1] - planes[0]) / thickness))
+    count = round(float(planes[-1] - planes[0]) / thickness)
     step = (planes[-1] - planes[0]) / count if count else thickness
     return np.asarray(planes[0] + step * np.arange(-beyond, count + 1 + beyond))
 

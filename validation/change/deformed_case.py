@@ -148,7 +148,12 @@ def mass_change(
     volume, mass, around = zip(*(_masses(c, name, curve) for c in (case, deformed.case)), strict=True)
     mean = mass[0] / volume[0] if change.fluid == "tissue" else material("water").density
     return MassChange(
-        volume[0], volume[1], mass[0], mass[1], mean * volume[0] * (deformed.ratio - 1.0), around[1] - around[0]
+        volume[0],
+        volume[1],
+        mass[0],
+        mass[1],
+        mean * volume[0] * (deformed.ratio - 1.0),
+        around[1] - around[0],
     )
 
 

@@ -94,6 +94,44 @@ def weights(
 
 
 @compiled
+def _off(
+    x: FloatArray,
+    y: FloatArray,
+    centre: FloatArray,
+    log_scale: FloatArray,
+    weight: float,
+    residual: FloatArray,
+) -> float:
+    """Fill how far from `y` the field takes `x`, (3,) in cm, and return its square."""
+    square = 0.0
+    for k in range(3):
+        residual[k] = x[k] + (math.exp(weight * log_scale[k]) - 1.0) * (x[k] - centre[k]) - y[k]
+        square += residual[k] * residual[k]
+    return square
+
+
+@compiled
+def _newton_step(
+    x: FloatArray,
+    centre: FloatArray,
+    log_scale: FloatArray,
+    weight: float,
+    gradient: FloatArray,
+    residual: FloatArray,
+    step: FloatArray,
+) -> None:
+    """Fill J⁻¹ times the residual; J = A + u vᵀ is inverted by the formula of Sherman and Morrison."""
+    top, bottom = 0.0, 1.0
+    for k in range(3):
+        top += gradient[k] * residual[k] * math.exp(-weight * log_scale[k])
+        bottom += gradient[k] * log_scale[k] * (x[k] - centre[k])
+    for k in range(3):
+        step[k] = (
+            residual[k] * math.exp(-weight * log_scale[k]) - log_scale[k] * (x[k] - centre[k]) * top / bottom
+        )
+
+
+@compiled
 def origins(
     places: FloatArray,
     centre: FloatArray,
@@ -108,58 +146,32 @@ def origins(
 ) -> int:
     """Fill where the field takes tissue from, (m, 3); return how many places were not found.
 
-    Newton's method on x + (s^w(x) − 1)(x − c) = y, with halved steps where a full one does not come closer. The
-    Jacobian is a diagonal matrix A plus u vᵀ, inverted by the formula of Sherman and Morrison.
+    Newton's method on x + (s^w(x) − 1)(x − c) = y, with halved steps where a full one does not come closer.
     """
     work = np.empty((6, 4))
-    gradient, trial_gradient, scale = np.empty(3), np.empty(3), np.empty(3)
-    x, trial, residual, along = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    gradient, x, trial, residual, step_along = np.empty(3), np.empty(3), np.empty(3), np.empty(3), np.empty(3)
     failed = 0
     for i in range(len(places)):
         y = places[i]
         result[i] = y
-        if weight_at(y, low, step, distance, plateau, reach, work, gradient) == 0.0:
+        w = weight_at(y, low, step, distance, plateau, reach, work, gradient)
+        if w == 0.0:
             continue  # no other place comes here: beyond the reach nothing moves and the field does not fold
         x[:] = y
-        w = weight_at(x, low, step, distance, plateau, reach, work, gradient)
-        error = 0.0
-        for k in range(3):
-            scale[k] = math.exp(w * log_scale[k])
-            residual[k] = x[k] + (scale[k] - 1.0) * (x[k] - centre[k]) - y[k]
-            error += residual[k] * residual[k]
-        steps = 0
-        while error > tolerance * tolerance and steps < MOST_STEPS:
-            steps += 1
-            top, bottom = 0.0, 1.0
-            for k in range(3):
-                pull = log_scale[k] * (x[k] - centre[k])
-                top += gradient[k] * residual[k] / scale[k]
-                bottom += gradient[k] * pull
-            for k in range(3):
-                pull = log_scale[k] * (x[k] - centre[k])
-                along[k] = residual[k] / scale[k] - pull * top / bottom
-            length, closer = 1.0, False
+        error, rounds = _off(x, y, centre, log_scale, w, residual), 0
+        while error > tolerance * tolerance and rounds < MOST_STEPS:
+            _newton_step(x, centre, log_scale, w, gradient, residual, step_along)
+            length, found = 1.0, error
             for _ in range(MOST_HALVINGS):
-                for k in range(3):
-                    trial[k] = x[k] - length * along[k]
-                w = weight_at(trial, low, step, distance, plateau, reach, work, trial_gradient)
-                found = 0.0
-                for k in range(3):
-                    off = trial[k] + (math.exp(w * log_scale[k]) - 1.0) * (trial[k] - centre[k]) - y[k]
-                    found += off * off
+                trial[:] = x - length * step_along
+                w = weight_at(trial, low, step, distance, plateau, reach, work, gradient)
+                found = _off(trial, y, centre, log_scale, w, residual)
                 if found < error:
-                    closer = True
                     break
                 length *= 0.5
-            if not closer:
-                break
+            rounds = rounds + 1 if found < error else MOST_STEPS
             x[:] = trial
-            gradient[:] = trial_gradient
             error = found
-            for k in range(3):
-                scale[k] = math.exp(w * log_scale[k])
-                residual[k] = x[k] + (scale[k] - 1.0) * (x[k] - centre[k]) - y[k]
-        if error > tolerance * tolerance:
-            failed += 1
+        failed += int(error > tolerance * tolerance)
         result[i] = x
     return failed

@@ -112,9 +112,7 @@ class TissueChange:
             raise InvalidInput(
                 f"structure that changes is {name!r}, expected one of {', '.join(case.structures)}. Use a known name."
             )
-        return tissue_field(
-            case.structures[name], shares=self.shares, reach=self.reach, plateau=self.plateau
-        )
+        return tissue_field(case.structures[name], shares=self.shares, reach=self.reach, plateau=self.plateau)
 
     def record(self) -> dict[str, object]:
         """The change as plain values, for the settings of a result."""

@@ -249,7 +249,9 @@ def tissue_field(
             f"is the change). Divide them by their sum, {sum(shares):g}."
         )
     step = STEP_SHARE * plateau
-    corners = np.concatenate([np.column_stack([c.points, np.full(len(c.points), c.z)]) for c in target.contours])
+    corners = np.concatenate(
+        [np.column_stack([c.points, np.full(len(c.points), c.z)]) for c in target.contours]
+    )
     half = np.array([0.0, 0.0, 0.5 * target.slice_thickness])
     margin = reach + plateau + 4.0 * step
     low = corners.min(axis=0) - half - margin

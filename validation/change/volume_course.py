@@ -70,7 +70,8 @@ class ExponentialEdema:
     Parameters
     ----------
     magnitude : float
-        M, the relative swelling at implantation; 0.5 means half as large again. −1 < M: negative is a loss that recovers.
+        M, the relative swelling at implantation; 0.5 means half as large again. Above −1; negative is a loss that
+        recovers.
     half_life_d : float
         T_e in days.
 
