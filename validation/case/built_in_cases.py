@@ -94,7 +94,7 @@ def _neck() -> Case:
     return Case(
         name="neck",
         image=Image(_ct(), _X, _Y, _Z),
-        structures={name: _structure(name, role, shape) for name, role, shape in _STRUCTURES},
+        structures={name: contoured(name, role, shape, _Z) for name, role, shape in _STRUCTURES},
         implant=neck_implant(),
         prescription=Prescription(120.0, "PTV"),
         provenance={"origin": "built-in synthetic neck", "contours": "from the solids themselves"},
@@ -159,8 +159,23 @@ def _ct() -> NDArray[np.float32]:
     return np.asarray(blocks.mean(axis=(1, 3, 5), dtype=np.float64), dtype=np.float32)
 
 
-def _structure(name: str, role: Role, shape: Shape) -> Structure:
-    """Contours of a solid on every CT slice it crosses."""
+def contoured(name: str, role: Role, shape: Shape, planes: NDArray[np.float64]) -> Structure:
+    """Contours of a solid on every CT slice it crosses.
+
+    Parameters
+    ----------
+    name, role
+        Of the structure.
+    shape : Shape
+        Solid, cm.
+    planes : ndarray, shape (n,)
+        Evenly spaced z of the slices, cm.
+
+    Examples
+    --------
+    >>> contoured("AIRWAY", "cavity", neck.AIRWAY, np.array([0.0, 0.2])).planes.tolist()
+    [0.0, 0.2]
+    """
     from skimage.measure import find_contours
 
     contours = []
@@ -168,10 +183,10 @@ def _structure(name: str, role: Role, shape: Shape) -> Structure:
     margin = 3 * _CONTOUR_STEP
     x = np.arange(x_low - margin, x_high + margin, _CONTOUR_STEP)
     y = np.arange(y_low - margin, y_high + margin, _CONTOUR_STEP)
-    for z in _Z:
+    for z in planes:
         field = shape.outside(x[:, None], y[None, :], np.array(z))
         for curve in find_contours(field, 0.0):  # type: ignore[no-untyped-call]
             points = curve[:-1] * _CONTOUR_STEP + (x[0], y[0])
             if len(points) >= 3:
                 contours.append(Contour(float(z), points))
-    return Structure(name, role, tuple(contours), float(_Z[1] - _Z[0]))
+    return Structure(name, role, tuple(contours), float(planes[1] - planes[0]))
