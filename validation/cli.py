@@ -11,7 +11,7 @@ import typer
 
 from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
-from validation.commands import cases, characterise, doses, inspect, judgement, validate, whole_job
+from validation.commands import cases, characterise, doses, export, inspect, judgement, validate, whole_job
 
 app = typer.Typer(
     name="seedmc",
@@ -31,6 +31,7 @@ for command in (
     characterise.characterise,
     judgement.compare,
     judgement.report,
+    export.export,
     inspect.inspect,
     validate.validate,
     whole_job.run,

@@ -16,6 +16,8 @@ from validation.case.plain_text import plain_text
 
 _MM = 0.1  # cm
 _SAME_PLACE = 0.01  # mm; control points of one seed
+# Names of application setups: all seeds of one needle, and seeds that belong to none.
+NEEDLE_NAME, LOOSE_NAME = "Needle", "Seeds of no needle"
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,9 @@ def _channel_seeds(
             f"Export the plan again."
         )
     applicator = channel.get("SourceApplicatorID") or channel.get("SourceApplicatorNumber")
+    setup_name = str(setup.get("ApplicationSetupName") or "")
     needle = None
-    if applicator or many_setups:
+    if applicator or setup_name.startswith(NEEDLE_NAME) or (many_setups and setup_name != LOOSE_NAME):
         needle = (str(setup.get("ApplicationSetupNumber", "")), str(applicator or ""))
     seeds: list[_Seed] = []
     for point in points:

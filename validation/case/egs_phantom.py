@@ -28,7 +28,6 @@ _KNOWN = {
     "WATER_0.998": "water",
     "AIR_TG43": "air",
     "AIR_PHANT": "air",
-    "AIR": "dry_air",
     "ADIPOSE2_WW86": "adipose",
     "ADIPOSE_PHANT": "adipose",
     "MUSCLE2_WW86": "muscle",

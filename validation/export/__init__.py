@@ -1,0 +1,1 @@
+"""Cases and doses in the files of other programs: DICOM, EGSnrc, CSV."""
