@@ -161,12 +161,13 @@ def seed_for_engine(choice: SeedChoice) -> str:
     if not packaged_name(choice.model):
         from mcsim.seed_model import seed_model_names
 
-        why = "its solids must be known"
+        why, else_do = "its solids must be known", ""
         if name := tg43_name(choice.model):
             why = f"{name} has a TG-43 table, but its solids, which Monte Carlo needs, are not known"
+            else_do = " `seedmc tg43` computes its TG-43 dose."
         raise InvalidInput(
             f"seed model is {choice.model!r}, expected one of {', '.join(seed_model_names())}, or a seed file "
-            f"({why}). Give --seed-model with one of these names or the path of a seed file."
+            f"({why}). Give --seed-model with one of these names or the path of a seed file.{else_do}"
         )
     return choice.model
 
