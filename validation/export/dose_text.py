@@ -68,15 +68,8 @@ def write_dose_csv(dose: ImportedDose, path: str | Path) -> None:
     x, y, z = np.meshgrid(dose.x, dose.y, dose.z, indexing="ij")
     columns = [x, y, z, dose.dose] + ([] if dose.std_dev is None else [dose.std_dev])
     names = "x_cm,y_cm,z_cm,dose_Gy" + ("" if dose.std_dev is None else ",std_dev_Gy")
-    stream = io.StringIO()
-    np.savetxt(
-        stream,
-        np.column_stack([c.ravel() for c in columns]),
-        fmt=f"%{_DIGITS}",
-        delimiter=",",
-        header=names,
-        comments="",
-    )
+    stream, table = io.StringIO(), np.column_stack([c.ravel() for c in columns])
+    np.savetxt(stream, table, fmt=f"%{_DIGITS}", delimiter=",", header=names, comments="")
     write_text(stream.getvalue(), path)
 
 

@@ -124,12 +124,12 @@ def muen_text(media: Sequence[str]) -> str:
     lines = []
     for name in media:
         values = mass_energy_absorption(material(name), energies)
-        lines += [f"Muen values for medium MEDIUM = {egs_medium(name)}", "Medium used is of the exporting program's tables",
-                  f"Number of energy intervals is {_MUEN_POINTS}", "Energy       Muen"]  # fmt: skip
-        lines += [
-            f"{energy / _KEV_PER_MEV:.9f} MeV {value:.6f} cm^2/g"
-            for energy, value in zip(energies, values, strict=True)
-        ]
+        lines.append(f"Muen values for medium MEDIUM = {egs_medium(name)}")
+        lines.append("Medium used is of the exporting program's tables")
+        lines.append(f"Number of energy intervals is {_MUEN_POINTS}")
+        lines.append("Energy       Muen")
+        pairs = zip(energies / _KEV_PER_MEV, values, strict=True)
+        lines += [f"{energy:.9f} MeV {value:.6f} cm^2/g" for energy, value in pairs]
     return "\n".join(lines) + "\n"
 
 
@@ -175,15 +175,15 @@ def input_text(
     names = ", ".join(egs_medium(medium) for medium in media)
     blocks = [
         f"""\
-# {len(implant)} seeds {implant.model} in the voxels of {name}.egsphant.gz, written by seedmc. Not run by it: check before use.
+# {len(implant)} seeds {implant.model} in the voxels of {name}.egsphant.gz, written by seedmc and not run by it: check it.
 # Assumed:
 #  - egs_brachy's own library under {_LIBRARY} holds the seed ({folder}) and its media;
 #  - run it in the folder of these files, or put full paths;
 #  - lengths in cm, in the patient frame (x to the left, y posterior, z superior);
 #  - beyond the phantom is vacuum: seeds nearer than some cm to its faces lose backscatter there;
 #  - tissues are defined below by mass fractions; densities are those of the phantom's voxels;
-#  - {name}.muendat holds this program's mass energy-absorption coefficients (1 to 40 keV): for a comparison of transport
-#    alone. Take egs_brachy's own file for an independent one;
+#  - {name}.muendat holds this program's mass energy-absorption coefficients (1 to 40 keV), for a comparison of
+#    transport alone. Take egs_brachy's own file for an independent one;
 #  - the dose is in Gy per history. To full decay, with a dose D from one photon of each seed (as weighted below):
 #      dose / Gy = D * {mean:.6g} U * {life:.6g} h / (air-kerma strength per history in Gy cm^2) * 1e-2
 #    Check whether your version counts a history per seed or in all seeds together.
@@ -228,7 +228,9 @@ def input_text(
 
     source geometries = seed
     phantom geometries = phantom
-{"" if interseed else "    source envelope geometry = phantom_and_seeds" + chr(10)}    simulation geometry = phantom_and_seeds
+    # of the run mode superposition only
+    {"# " if interseed else ""}source envelope geometry = phantom_and_seeds
+    simulation geometry = phantom_and_seeds
 
 :stop geometry definition:
 """,
@@ -282,6 +284,7 @@ def _media_definition(media: Sequence[str]) -> str:
         entry = material(name)
         symbols = ", ".join(symbol.upper() for symbol in entry.fractions)
         shares = ", ".join(f"{fraction:.9g}" for fraction in entry.fractions.values())
-        lines += [f"    :start {egs_medium(name)}:", f"        elements = {symbols}", f"        mass fractions = {shares}",
-                  f"        rho = {entry.density:.9g}", f"    :stop {egs_medium(name)}:"]  # fmt: skip
+        lines.append(f"    :start {egs_medium(name)}:")
+        lines += [f"        elements = {symbols}", f"        mass fractions = {shares}"]
+        lines += [f"        rho = {entry.density:.9g}", f"    :stop {egs_medium(name)}:"]
     return "\n".join([*lines, ":stop media definition:", ""])

@@ -103,8 +103,8 @@ def export_files(
     wanted = settings.formats or tuple(f for f in FORMATS if doses or f not in _OF_DOSES)
     if not doses and (lacking := [f for f in wanted if f in _OF_DOSES]):
         raise InvalidInput(
-            f"format {lacking[0]} is asked for and {', '.join(sources)} has no dose, expected a dose file too. Give the "
-            f"result of simulate or tg43, or the folder of run."
+            f"format {lacking[0]} is asked for and {', '.join(sources)} has no dose, expected a dose file too. Give "
+            f"the result of simulate or tg43, or the folder of run."
         )
     export = DicomExport(case, settings.patient_id)
     if settings.implant_date is not None:
@@ -156,8 +156,8 @@ def _read(sources: Sequence[str], choice: CaseChoice) -> tuple[Case, list[Export
             )
     if len(cases) != 1:
         raise InvalidInput(
-            f"cases are {', '.join(cases) or 'none'}, expected one (doses are written for its seeds and frame). Give one "
-            f"case with its doses."
+            f"cases are {', '.join(cases) or 'none'}, expected one (doses are written for its seeds and frame). Give "
+            f"one case with its doses."
         )
     case = load_case(cases[0], choice)
     doses = [read_exported_dose(path, case) for path in files]
@@ -253,8 +253,8 @@ def egs_phantom(case: Case, voxel: float | None, settings: MediaSettings) -> Egs
     shape = tuple(len(p) - 1 for p in planes)
     if np.prod(shape) > _LARGEST_PHANTOM:
         raise InvalidInput(
-            f"phantom would have {' x '.join(map(str, shape))} voxels, expected at most {_LARGEST_PHANTOM} (it is a text "
-            f"file). Give a larger --voxel."
+            f"phantom would have {' x '.join(map(str, shape))} voxels, expected at most {_LARGEST_PHANTOM} (it is a "
+            f"text file). Give a larger --egs-voxel."
         )
     if voxel is None and case.tissue is not None:
         return _compact(planes, case.tissue.medium, case.tissue.density.astype(np.float64), case.tissue.media)

@@ -71,8 +71,8 @@ def read_exported_dose(path: Path, case: Case) -> ExportedDose:
         frame = case.dicom.frame_of_reference if case.dicom else None
         if frame is not None and dose.frame_of_reference != frame:
             raise InvalidInput(
-                f"frame of reference of {path.name} is {dose.frame_of_reference or 'missing'}, expected that of the case, "
-                f"{frame} (its coordinates would mean another place). Give the dose of this case."
+                f"frame of reference of {path.name} is {dose.frame_of_reference or 'missing'}, expected that of the "
+                f"case, {frame} (its coordinates would mean another place). Give the dose of this case."
             )
         return ExportedDose(path.stem, dose)
     with h5py.File(path) as file:
@@ -82,8 +82,8 @@ def read_exported_dose(path: Path, case: Case) -> ExportedDose:
     if filetype == "seedmc-tg43-dose":
         return _tg43(path, case)
     raise InvalidInput(
-        f"file {path.name} is of type {plain_text(filetype, 'unknown')}, expected a case, a Monte Carlo or TG-43 dose, a "
-        f".3ddose or an RTDOSE. Give one of these."
+        f"file {path.name} is of type {plain_text(filetype, 'unknown')}, expected a case, a Monte Carlo or TG-43 dose, "
+        f"a .3ddose or an RTDOSE. Give one of these."
     )
 
 
