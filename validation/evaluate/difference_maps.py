@@ -199,8 +199,8 @@ def _from_groups(parts: FloatArray, w: FloatArray) -> tuple[float, float, float,
     n = len(parts)
     if n < 3:
         raise InvalidInput(
-            f"number of groups of batches is {n}, expected at least 3 (their scatter is the uncertainty). Store the dose "
-            f"of 20 groups."
+            f"number of groups of batches is {n}, expected at least 3 (their scatter is the uncertainty). Store the "
+            f"dose of 20 groups."
         )
     products = (parts * w) @ parts.T
     total, own = products.sum(), np.trace(products)
