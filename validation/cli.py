@@ -11,7 +11,17 @@ import typer
 
 from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
-from validation.commands import cases, characterise, doses, export, inspect, judgement, validate, whole_job
+from validation.commands import (
+    cases,
+    characterise,
+    doses,
+    export,
+    inspect,
+    judgement,
+    plan,
+    validate,
+    whole_job,
+)
 
 app = typer.Typer(
     name="seedmc",
@@ -33,6 +43,7 @@ for command in (
     judgement.report,
     export.export,
     inspect.inspect,
+    plan.plan,
     validate.validate,
     whole_job.run,
     whole_job.demo,

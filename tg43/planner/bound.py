@@ -52,7 +52,8 @@ def fewest_seeds_bound(
     at_most : int, optional
         Ask only for choices of at most this many seeds.
     nodes : int
-        Limit of the branch-and-bound tree, 0 for the linear relaxation alone; a limit of nodes, not of time, so that the answer is always the same.
+        Limit of the branch-and-bound tree, 0 for the linear relaxation alone; of nodes, not of time, so that the
+        answer is always the same.
     points : int, optional
         Use this many of the sample points, evenly picked; the bound is then one for the points used.
 

@@ -27,9 +27,9 @@ from tg43.planner.search import (
 Slots = NDArray[np.int64]
 
 LONGEST_SEARCH = 40  # passes of exchanges; local optima are reached in some ten
-# Work of the shakes, in candidate–seed–point evaluations: some 3 s of one core.
-SHAKE_WORK = 3.0e9
-LEAST_SHAKES, MOST_SHAKES = 8, 80
+# Work of the shakes, in candidate–seed–point evaluations: some 1 s of one core.
+SHAKE_WORK = 1.0e9
+LEAST_SHAKES, MOST_SHAKES = 6, 40
 STARTS = 12  # sets of needles tried at first
 STEP = 0.25  # cm; what a needle is shifted by
 
@@ -116,7 +116,7 @@ def first_cover(problem: Problem, goal: float, most: int = 400) -> Choice:
     return _choice(plan, problem, goal)
 
 
-def same_number(problem: Problem, goal: float, start: Slots) -> Choice:
+def same_number(problem: Problem, goal: float, start: Slots, effort: float = 1.0) -> Choice:
     """Improve a plan without changing the number of its seeds.
 
     Parameters
@@ -125,15 +125,16 @@ def same_number(problem: Problem, goal: float, start: Slots) -> Choice:
         As for `choose_seeds`; the doses may be those of another strength.
     start : ndarray of int
         Plan.
+    effort : float
+        Multiple of the usual number of shakes.
 
     Returns
     -------
     Choice
     """
     rng = np.random.default_rng(20241)
-    return _choice(
-        _shaken(np.array(start, np.int64), problem, goal, rng, stop_when_covered=False), problem, goal
-    )
+    plan = np.array(start, np.int64)
+    return _choice(_shaken(plan, problem, goal, rng, stop_when_covered=False, effort=effort), problem, goal)
 
 
 def _shortfall(chosen: Slots, problem: Problem, goal: float) -> float:
@@ -201,13 +202,20 @@ def _one_fewer(chosen: Slots, problem: Problem, goal: float, rng: np.random.Gene
 
 
 def _shaken(
-    chosen: Slots, problem: Problem, goal: float, rng: np.random.Generator, *, stop_when_covered: bool
+    chosen: Slots,
+    problem: Problem,
+    goal: float,
+    rng: np.random.Generator,
+    *,
+    stop_when_covered: bool,
+    effort: float = 1.0,
 ) -> Slots:
     """Take neighbouring seeds out and put as many back, again and again; keep what is better."""
     best = _descended(chosen, problem, goal)
     least = plan_cost(best, problem, goal)
     work = max(1, len(problem.places) * max(1, len(best)) * problem.dose.shape[1])
-    for _ in range(int(np.clip(SHAKE_WORK / (8 * work), LEAST_SHAKES, MOST_SHAKES))):
+    shakes = int(effort * np.clip(SHAKE_WORK / (8 * work), LEAST_SHAKES, MOST_SHAKES))
+    for _ in range(shakes):
         if len(best) == 0 or (stop_when_covered and _shortfall(best, problem, goal) <= 0.0):
             break
         trial = _refilled(best, problem, goal, rng)

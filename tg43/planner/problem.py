@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tg43.array_checks import FloatArray, finite_array
 from tg43.planner.candidates import Candidates, SpacingRules, clashing_slots, needle_distances
 
+LARGEST_WEIGHT = 1000  # weights of points are whole numbers up to this
 COVERAGE = 0.9  # part of the target that shall get the prescription: D90
 
 
@@ -46,8 +47,8 @@ class Problem(NamedTuple):
         Dose of each candidate at each sample point of the target, Gy.
     base : ndarray of float32, shape (m,)
         Dose there already, Gy.
-    weights : ndarray of float32, shape (m,)
-        Part of the target a point stands for; they sum to 1.
+    weights : ndarray of int32, shape (m,)
+        Volume a point stands for; the largest is `LARGEST_WEIGHT`.
     side_cost : ndarray, shape (c,)
         Organ cost of each candidate.
     clash : ndarray of bool, shape (c, c)
@@ -66,7 +67,7 @@ class Problem(NamedTuple):
 
     dose: NDArray[np.float32]
     base: NDArray[np.float32]
-    weights: NDArray[np.float32]
+    weights: NDArray[np.int32]
     side_cost: FloatArray
     clash: NDArray[np.bool_]
     needles: NDArray[np.int64]
@@ -126,7 +127,7 @@ def make_problem(
     --------
     >>> one = Candidates([[0, 0, 0]], [[0, 0, 1]], [0], [0.0])
     >>> make_problem(one, SpacingRules(), [[130.0, 90.0]], [1.0, 3.0], 120.0).weights.tolist()
-    [0.25, 0.75]
+    [333, 1000]
     """
     weighting = weighting or Weighting()
     count = len(candidates)
@@ -145,7 +146,7 @@ def make_problem(
     return Problem(
         doses.astype(np.float32),
         existing.astype(np.float32),
-        (weights / weights.sum()).astype(np.float32),
+        np.rint(LARGEST_WEIGHT * weights / weights.max()).astype(np.int32),
         side,
         clashing_slots(candidates, rules, distances),
         candidates.needles,

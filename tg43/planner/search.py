@@ -25,17 +25,19 @@ FOLD = 1e-9  # improvements below are rounding
 @compiled
 def target_cost(total: SingleArray, problem: Problem, goal: float) -> tuple[float, float]:
     """Return how far D90 falls short of the goal, as part of it, and the weighted V150 + V200."""
-    allowed = 1.0 - COVERAGE
-    below, hot, hotter = 0.0, 0.0, 0.0
     hot_dose, hotter_dose = np.float32(1.5 * problem.prescription), np.float32(2.0 * problem.prescription)
     least = np.float32(goal)
+    # Whole numbers: their sums do not depend on the order, so that many points go at once.
+    whole, below, hot, hotter = 0, 0, 0, 0
     weights = problem.weights
     for i in range(len(total)):
         dose, weight = total[i], weights[i]
-        below += weight if dose < least else np.float32(0.0)
-        hot += weight if dose >= hot_dose else np.float32(0.0)
-        hotter += weight if dose >= hotter_dose else np.float32(0.0)
-    excess = problem.v150 * hot + problem.v200 * hotter
+        whole += weight
+        below += weight * (dose < least)
+        hot += weight * (dose >= hot_dose)
+        hotter += weight * (dose >= hotter_dose)
+    excess = (problem.v150 * hot + problem.v200 * hotter) / whole
+    allowed = (1.0 - COVERAGE) * whole
     if below <= allowed:
         return 0.0, excess
     histogram = np.zeros(BINS)
@@ -265,7 +267,7 @@ def shift_needles(chosen: Slots, problem: Problem, goal: float, step: float) -> 
 @compiled
 def _all_gaps_fit(chosen: Slots, problem: Problem) -> bool:
     taken = taken_flags(chosen, problem)
+    fit = True
     for slot in chosen:
-        if not gaps_fit(taken, problem.needles[slot], problem):
-            return False
-    return True
+        fit = fit and gaps_fit(taken, problem.needles[slot], problem)
+    return fit

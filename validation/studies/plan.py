@@ -19,7 +19,7 @@ from validation.studies.plan_directions import promising_directions
 from validation.studies.plan_existing import ExistingDose
 from validation.studies.plan_needles import NeedleLines, find_needles
 from validation.studies.plan_obstacles import Surroundings, surroundings_of
-from validation.studies.plan_search import Planning, Trial, search
+from validation.studies.plan_search import Planning, Trial, polished, search
 from validation.studies.plan_settings import PlanSettings, air_kerma_strength
 from validation.studies.plan_target import Dosimetry, organ_samples, target_of
 from validation.studies.tg43_dose import find_source
@@ -76,6 +76,10 @@ class NoPlan(Exception):
     """No seed can be placed at all: the sentence says what stands in the way."""
 
 
+class NothingToAdd(Exception):
+    """The seeds in place give the prescription already."""
+
+
 def plan_implant(
     case: Case,
     target: str,
@@ -125,6 +129,8 @@ def plan_implant(
         Target, structures or strengths do not fit.
     NoPlan
         No needle reaches the target.
+    NothingToAdd
+        The seeds in place give the prescription already.
     """
     planning, around = prepare(case, target, settings, seed, source, existing, existing_dose)
     places = np.zeros((0, 3)) if existing is None else existing.positions
@@ -137,6 +143,8 @@ def plan_implant(
     if not trials:
         raise NoPlan(_no_needles(choices[0], target))
     best = min(trials, key=lambda trial: trial.key(settings.prescription))
+    if best.d90 >= settings.prescription:
+        best = polished(planning, best)
     return _plan(case, target, planning, best, existing)
 
 
@@ -155,8 +163,8 @@ def prepare(
     same = seed == case.implant.seed_choice
     if model is None:
         raise InvalidInput(
-            f"seed model is {seed.model!r}, expected a packaged seed or a seed file (its radionuclide and size decide the "
-            f"plan). Give --seed-model."
+            f"seed model is {seed.model!r}, expected a packaged seed or a seed file (its nuclide and size decide "
+            f"the plan). Give --seed-model."
         )
     half_life = case.implant.half_life_d if same else model.spectrum.half_life_d
     example = replace(case.implant, model=seed.model, seed_file=seed.seed_file, half_life_d=half_life)
@@ -209,6 +217,8 @@ def _in_words(trial: Trial, settings: PlanSettings) -> str:
 
 def _bound(trial: Trial, settings: PlanSettings) -> SeedBound:
     """How few seeds could do: exactly for small plans, by linear relaxation for others."""
+    if trial.d90 < settings.prescription:
+        return SeedBound(0, np.zeros(0, np.int64), False)
     goal, problem = settings.prescription, trial.problem
     count = len(trial.choice.slots)
     small = 0 < count <= PROVED_SEEDS and len(problem.places) <= PROVED_SLOTS
@@ -221,7 +231,7 @@ def _plan(case: Case, target: str, planning: Planning, trial: Trial, existing: I
     settings, lines, slots = planning.settings, trial.lines, trial.choice.slots
     planned = planning.implant(lines, slots, trial.strength_u)
     if planned is None:
-        raise NoPlan(
+        raise NothingToAdd(
             f"D90 of {target} is {trial.d90:.1f} Gy with the seeds in place, expected below the prescription of "
             f"{settings.prescription:g} Gy for a supplement. Nothing has to be added."
         )

@@ -84,8 +84,8 @@ class MonteCarloExisting:
         result, digest = read_result(path)
         if digest != case.digest():
             raise InvalidInput(
-                f"case of {path} is {digest[:12]}, expected {case.digest()[:12]} (the dose must be that of the seeds in "
-                f"place, in this patient). Simulate the case with these seeds."
+                f"case of {path} is {digest[:12]}, expected {case.digest()[:12]} (the dose must be that of the seeds "
+                f"in place, in this patient). Simulate the case with these seeds."
             )
         self._outside = Tg43Existing(case.implant, source)
         x, y, z = result.axes

@@ -22,7 +22,7 @@ LARGEST_GRID = 6_000_000  # voxels; a larger part of the patient gets coarser on
 # A surface voxel's centre lies up to √3/2 of a voxel behind the surface, half a voxel on average. Three quarters of a
 # voxel are taken off every distance, so that clearances hold to a tenth of a millimetre or so.
 _SURFACE_DEPTH = 0.75
-BONE_HU = 250.0  # cortical and dense spongy bone; above muscle, vessels without contrast medium and calcified nodes' rim
+BONE_HU = 250.0  # cortical and dense spongy bone; above muscle and vessels without contrast medium
 AIR_HU = -400.0
 SMALLEST_BONE = 0.05  # cm³; smaller bright spots are noise or calcifications
 SEED_BLOOMING = 0.5  # cm; seeds of a post-implant CT are brighter than bone within this distance
@@ -174,8 +174,7 @@ def surroundings_of(case: Case, target: str, settings: PlanSettings) -> Surround
             )
     x, y, z = _grid(case, structures[target], settings.longest_needle)
     axes = (x, y, z)
-    step = float(x[1] - x[0])
-    hu = _hu(case, axes)
+    hu = nearest_hu(case, axes)
     external = case.external
     body = _body(hu) if external is None else structure_fractions(external, *axes) >= 0.5
     target_part = structure_fractions(structures[target], *axes)
@@ -211,8 +210,8 @@ def _grid(case: Case, target: Structure, longest: float) -> tuple[FloatArray, Fl
     return x, y, z
 
 
-def _hu(case: Case, axes: tuple[FloatArray, FloatArray, FloatArray]) -> NDArray[np.float32]:
-    """CT numbers of the nearest voxels."""
+def nearest_hu(case: Case, axes: tuple[FloatArray, FloatArray, FloatArray]) -> NDArray[np.float32]:
+    """CT numbers of the CT voxels nearest to those of a grid, shape (nx, ny, nz)."""
     image = case.image
     at = [
         np.clip(np.rint((new - old[0]) / (old[1] - old[0])).astype(int), 0, old.size - 1)

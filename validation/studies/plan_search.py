@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,8 @@ FloatArray = NDArray[np.float64]
 
 # The search aims this much above the prescription, so that D90 on fine voxels seldom falls below it.
 AIM = 1.003
+POLISH = 6.0  # times the usual search for the plan that is taken
 ROUNDS = 6  # of aiming higher where it does
-# Choices of one strength that a search looks for again with a weaker one.
-SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -199,6 +198,22 @@ def _verified(
             break  # a weaker seed that does not do is not given more company
         choice = improved if improved.covers else None
     assert best is not None
+    return best
+
+
+def polished(planning: Planning, trial: Trial) -> Trial:
+    """Search longer among plans of as many seeds of the same strength."""
+    prescription = planning.settings.prescription
+    best, goal = trial, AIM * prescription
+    for _ in range(2):
+        choice = same_number(trial.problem, goal, trial.choice.slots, POLISH)
+        d90 = planning.d90(trial.lines, choice.slots, trial.strength_u)
+        longer = replace(trial, choice=choice, d90=d90)
+        if choice.covers and longer.key(prescription) < best.key(prescription):
+            best = longer
+        if d90 >= prescription:
+            break
+        goal *= 1.0005 * prescription / d90
     return best
 
 

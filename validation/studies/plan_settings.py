@@ -181,7 +181,7 @@ def air_kerma_strength(activity_mbq: float, radionuclide: str) -> float:
     """
     if radionuclide not in U_PER_MCI:
         raise InvalidInput(
-            f"radionuclide is {radionuclide}, expected one of {', '.join(U_PER_MCI)} (apparent activity is converted to "
-            f"air-kerma strength by it). Plan with a seed of one of these."
+            f"radionuclide is {radionuclide}, expected one of {', '.join(U_PER_MCI)} (apparent activity is turned "
+            f"into air-kerma strength by it). Plan with a seed of one of these."
         )
     return activity_mbq / MBQ_PER_MCI * U_PER_MCI[radionuclide]

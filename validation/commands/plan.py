@@ -1,0 +1,263 @@
+"""The command ``seedmc plan``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mcsim.invalid_input import InvalidInput
+from validation.commands.option_groups import unfold
+from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions, Quiet, SourceTable
+
+if TYPE_CHECKING:
+    from validation.case import Case
+    from validation.studies.plan import Plan
+    from validation.studies.plan_settings import PlanSettings
+    from validation.studies.plan_supplement import InPlace
+
+# Millimetres to centimetres leave a digit at the end, which would make 5 mm more than 5 mm.
+DIGITS = 9
+
+
+@dataclass(frozen=True)
+class DoseOptions:
+    """Prescription and seeds."""
+
+    prescription: Annotated[
+        float | None, typer.Option(help="dose to full decay for D90, Gy; that of the case by default")
+    ] = None
+    history: Annotated[
+        str | None,
+        typer.Option(help="prescription by treatment: untreated 120, treated 100, re-irradiated 80 Gy"),
+    ] = None
+    strength: Annotated[
+        list[float] | None,
+        typer.Option(help="MBq per seed; several: the best one is taken. 14.8 18.5 22.2 25.9"),
+    ] = None
+    site: Annotated[
+        str | None, typer.Option(help="strength by site: surface 18.5, bone 33.3, other 22.2 to 29.6 MBq")
+    ] = None
+
+
+@dataclass(frozen=True)
+class NeedleOptions:
+    """Where needles may go."""
+
+    direction: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="of needles, skin to tip: x,y,z (LPS), from-left, from-right, from-front, from-back, from-above, "
+            "from-below, plan, or auto; several are tried one by one"
+        ),
+    ] = None
+    mix_directions: Annotated[
+        bool, typer.Option("--mix-directions", help="needles of several directions in one plan")
+    ] = False
+    needle_spacing: Annotated[float, typer.Option(help="least distance of needles, mm")] = 10.0
+    grid_step: Annotated[
+        float, typer.Option(help="lattice of needles tried, mm; that of a template if needles go through one")
+    ] = 2.5
+    seed_spacing: Annotated[str, typer.Option(help="LEAST:MOST distance of neighbouring seeds, mm")] = "5:10"
+    skin: Annotated[float, typer.Option(help="least distance of seeds from the skin, mm")] = 10.0
+    bone_margin: Annotated[float, typer.Option(help="least distance of needles from bone, mm")] = 1.0
+    airway_margin: Annotated[float, typer.Option(help="from airways, mm")] = 2.0
+    vessel_margin: Annotated[float, typer.Option(help="from vessels, mm")] = 2.0
+    cord_margin: Annotated[float, typer.Option(help="from the spinal cord, mm")] = 5.0
+    outside: Annotated[float, typer.Option(help="seeds may lie this far outside the target, mm")] = 0.0
+    longest_needle: Annotated[float, typer.Option(help="skin to tip, mm")] = 150.0
+    avoid: Annotated[list[str] | None, typer.Option(help="structure that needles must not cross")] = None
+    allow: Annotated[
+        list[str] | None, typer.Option(help="structure that needles may cross; bone: that seen on the CT too")
+    ] = None
+
+
+@dataclass(frozen=True)
+class InPlaceOptions:
+    """Seeds already there."""
+
+    supplement: Annotated[
+        bool, typer.Option("--supplement", help="the seeds of the case are in place: add the fewest")
+    ] = False
+    replan: Annotated[
+        bool, typer.Option("--replan", help="plan again what is left of the plan, with --placed in place")
+    ] = False
+    placed: Annotated[Path | None, typer.Option(help="CSV seed list of the seeds in place")] = None
+    existing_dose: Annotated[
+        Path | None, typer.Option(help="Monte Carlo result of the case with the seeds in place")
+    ] = None
+    correct: Annotated[
+        bool, typer.Option("--correct", help="planned seeds get its ratio to TG-43 at the same place")
+    ] = False
+
+
+@unfold
+def plan(
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="case file, DICOM folder or built-in case (neck)")
+    ],
+    out: Annotated[Path, typer.Option(help="case file with the planned seeds; beside it .json and .png")],
+    dose: DoseOptions,
+    needles: NeedleOptions,
+    in_place: InPlaceOptions,
+    chosen: CaseOptions,
+    target: Annotated[
+        str | None, typer.Option(help="structure to treat; that of the case by default")
+    ] = None,
+    source_data: SourceTable = None,
+    best_effort: Annotated[
+        bool, typer.Option("--best-effort", help="write the best plan even if it misses the prescription")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Plan needles and seeds: D90 at the prescription with the fewest seeds, then the least excess and organ dose.
+
+    Example: seedmc plan neck --target PTV --prescription 120 --direction from-left --out plan.h5
+    """
+    from validation.studies.main_job import load_case
+    from validation.studies.plan import NoPlan, NothingToAdd, plan_implant
+    from validation.studies.plan_infeasible import in_words, why_infeasible
+
+    patient = load_case(case, chosen.choice())
+    name = target or patient.prescription.target
+    present = _in_place(patient, in_place, source_data)
+    settings = _settings(patient, name, dose, needles, present)
+    source = None if source_data is None else _table(patient, source_data)
+
+    def say(line: str) -> None:
+        if not quiet:
+            typer.echo(line)
+
+    common = (
+        {}
+        if present is None
+        else {"existing": present.implant, "existing_dose": present.dose, "lines": present.lines}
+    )
+    try:
+        made = plan_implant(patient, name, settings, source=source, say=say, **common)  # type: ignore[arg-type]
+    except NothingToAdd as done:
+        typer.echo(str(done))
+        return
+    except NoPlan as reason:
+        typer.echo(f"seedmc: {reason}", err=True)
+        raise typer.Exit(1) from None
+    if not made.meets:
+        say("no plan reaches the prescription: which limit stands in the way?")
+        lifted = why_infeasible(patient, name, settings, source=source, say=say, **common)  # type: ignore[arg-type]
+        typer.echo(f"seedmc: {in_words(lifted, name, made.d90, settings.prescription)}", err=True)
+        if not best_effort:
+            raise typer.Exit(1)
+    _write(made, present, source, out)
+
+
+def _write(made: Plan, present: InPlace | None, source: object, out: Path) -> None:
+    from tg43 import SourceData
+    from validation.report.plan_figures import write_figure
+    from validation.studies.plan_picture import picture_of
+    from validation.studies.plan_summary import in_lines, summary, write_summary
+    from validation.studies.plan_target import Dosimetry
+    from validation.studies.tg43_dose import find_source
+
+    table = source if isinstance(source, SourceData) else find_source(made.planned)
+    dosimetry = Dosimetry(table, made.planned.half_life_d, None if present is None else present.dose)
+    numbers = summary(made, dosimetry)
+    made.case.write(out)
+    write_summary(numbers, out.with_suffix(".json"))
+    write_figure(picture_of(made, dosimetry), out.with_suffix(".png"))
+    for line in in_lines(numbers):
+        typer.echo(line)
+    typer.echo(f"plan -> {out}, {out.with_suffix('.json')}, {out.with_suffix('.png')}")
+
+
+def _table(patient: Case, source_data: Path) -> object:
+    from validation.studies.tg43_dose import find_source
+
+    return find_source(patient.implant, source_data)
+
+
+def _in_place(patient: Case, options: InPlaceOptions, source_data: Path | None) -> InPlace | None:
+    from validation.studies.plan_supplement import seeds_in_place
+    from validation.studies.tg43_dose import find_source
+
+    if options.supplement and options.replan:
+        raise InvalidInput("--supplement and --replan are both given, expected one. Choose one.")
+    if options.replan and options.placed is None:
+        raise InvalidInput(
+            "--replan has no --placed, expected the seed list of what is in place. Give it, or use --supplement."
+        )
+    if not (options.supplement or options.replan):
+        if options.placed is not None or options.existing_dose is not None:
+            raise InvalidInput(
+                "--placed or --existing-dose is given without --supplement or --replan, expected one of these (a plan "
+                "from scratch has nothing in place). Add one."
+            )
+        return None
+    source = find_source(patient.implant, source_data)
+    return seeds_in_place(patient, options.placed, options.existing_dose, source, options.correct)
+
+
+def _settings(
+    patient: Case, target: str, dose: DoseOptions, needles: NeedleOptions, present: InPlace | None
+) -> PlanSettings:
+    from validation.case.seed_choice import known_seed
+    from validation.studies.plan_settings import HISTORIES, SITES, STOCK, Margins, PlanSettings, direction_of
+    from validation.studies.plan_supplement import activity_in_place
+
+    prescription = dose.prescription or patient.prescription.dose_gy
+    if dose.history is not None:
+        prescription = _known("treatment history", dose.history, HISTORIES)
+    strengths = tuple(dose.strength) if dose.strength else STOCK
+    if dose.site is not None:
+        strengths = _known("site", dose.site, SITES)
+    elif present is not None and not dose.strength:
+        model = known_seed(present.implant.seed_choice)
+        same = None if model is None else activity_in_place(present.implant, model.spectrum.radionuclide)
+        strengths = STOCK if same is None else (same,)
+    directions = []
+    for text in needles.direction or ["auto"]:
+        if text == "plan":
+            directions.append(tuple(float(v) for v in patient.implant.axes[0]))
+        elif text != "auto":
+            directions.append(direction_of(text))
+    least, _, most = needles.seed_spacing.partition(":")
+    try:
+        seed_least, seed_most = float(least), float(most or "10")
+    except ValueError:
+        raise InvalidInput(
+            f"seed spacing is {needles.seed_spacing!r}, expected LEAST:MOST in mm such as 5:10. Correct --seed-spacing."
+        ) from None
+
+    def cm(value: float) -> float:
+        return round(value * CENTIMETRE_PER_MILLIMETRE, DIGITS)
+
+    margins = Margins(
+        bone=cm(needles.bone_margin),
+        airway=cm(needles.airway_margin),
+        vessel=cm(needles.vessel_margin),
+        cord=cm(needles.cord_margin),
+        skin=cm(needles.skin),
+        outside=cm(needles.outside),
+    )
+    settings = PlanSettings(
+        prescription,
+        strengths,
+        tuple(directions),  # type: ignore[arg-type]
+        needles.mix_directions,
+        margins,
+        needle_spacing=cm(needles.needle_spacing),
+        grid_step=cm(needles.grid_step),
+        seed_least=cm(seed_least),
+        seed_most=cm(seed_most),
+        longest_needle=cm(needles.longest_needle),
+        avoid=tuple(needles.avoid or ()),
+        allow=tuple(needles.allow or ()),
+    )
+    return replace(settings, bone_inside_target=dose.site == "bone")
+
+
+def _known(what: str, name: str, known: dict[str, object]) -> object:
+    if name not in known:
+        raise InvalidInput(f"{what} is {name!r}, expected one of {', '.join(known)}. Choose one of these.")
+    return known[name]
