@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 
 from validation.case import Case, Contour, Image, Implant, Prescription, Structure
+from validation.case.imported_dose import ImportedDose
 from validation.studies.compare import Comparison, compare
 
 SPACING = 0.15
@@ -145,6 +146,28 @@ def comparison(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> Compari
     return compare(case, monte_carlo, tg43)
 
 
+FRAME = "1.2.826.0.1.3680043.8.498.1"
+SHIFT = 0.2  # cm
+
+
+def analytic_dose(case: Case, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The dose of the conftest's TG-43 on any grid."""
+    grid = np.meshgrid(x, y, z, indexing="ij")
+    squares = [
+        sum((axis - centre) ** 2 for axis, centre in zip(grid, seed, strict=True)) + SPACING**2 / 6
+        for seed in case.implant.positions
+    ]
+    return np.asarray(sum(11.0 / r2 * np.exp(-0.1 * np.sqrt(r2)) for r2 in squares))
+
+
+@pytest.fixture(scope="session")
+def elsewhere(case: Case) -> ImportedDose:
+    """The TG-43 dose at 0.8 of its height, 2 mm to the left, on a finer and larger grid of its own, known to 3 %."""
+    x, y, z = (np.arange(-3.0, 3.01, 0.06) + offset for offset in (0.013, -0.021, 0.008))
+    dose = 0.8 * analytic_dose(case, x - SHIFT, y, z)
+    return ImportedDose(x, y, z, dose, 0.03 * dose, FRAME, "summed over PLAN", "RTDOSE file tps.dcm")
+
+
 @pytest.fixture(scope="session")
 def to_water(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> Comparison:
     """The comparison of a result that has kept the dose in water: 10 % above TG-43, known to 0.1 %, below a plane."""
@@ -155,4 +178,4 @@ def to_water(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> Compariso
         water_superposition_dose_std_dev=(dims, 0.001 * water),
         difference_to_water=(dims, monte_carlo.dose.to_numpy() - water),
     )
-    return compare(case, kept, tg43)
+    return compare(case, kept, tg43, gamma=True)

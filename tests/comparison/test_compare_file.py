@@ -9,7 +9,9 @@ import h5py
 import pytest
 import xarray as xr
 
-from validation.studies.compare import FILETYPE, FORMAT_VERSION, Comparison
+from validation.case import Case
+from validation.case.imported_dose import ImportedDose
+from validation.studies.compare import FILETYPE, FORMAT_VERSION, Comparison, compare
 
 PAGE = Path(__file__).parents[2] / "docs" / "file_formats" / "comparison.md"
 
@@ -36,24 +38,50 @@ def written_with_difference(to_water: Comparison, tmp_path_factory: pytest.TempP
     return path
 
 
-@pytest.mark.parametrize("difference", [False, True])
-def test_every_dataset_is_on_the_page(written: Path, written_with_difference: Path, difference: bool) -> None:
-    rows = [row for row in _rows("Datasets") if difference or not row[3].startswith("with `--difference`")]
-    documented = {row[0]: (row[1], row[2]) for row in rows}
-    with h5py.File(written_with_difference if difference else written) as file:
+@pytest.fixture(scope="module")
+def written_with_another_dose(
+    case: Case,
+    monte_carlo: xr.Dataset,
+    tg43: xr.Dataset,
+    elsewhere: ImportedDose,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    path = tmp_path_factory.mktemp("comparison") / "comparison.h5"
+    compare(case, monte_carlo, tg43, elsewhere).write(path)
+    return path
+
+
+def _found(path: Path) -> dict[str, tuple[str, str]]:
+    """Dimensions and unit of every dataset."""
+    with h5py.File(path) as file:
         found = {}
         for name, dataset in file.items():
-            dims = [dim.label for dim in dataset.dims]
-            if dataset.is_scale:
-                dims = [name]
+            dims = [name] if dataset.is_scale else [dim.label for dim in dataset.dims]
             found[name] = (", ".join(dims), str(dataset.attrs["units"]))
             assert dataset.attrs["description"]
+    return found
+
+
+def test_another_dose_is_on_the_page(written_with_another_dose: Path) -> None:
+    rows = [row for row in _rows("Datasets") if not row[3].startswith("with `--difference`")]
+    assert _found(written_with_another_dose) == {row[0]: (row[1], row[2]) for row in rows}
+    attributes = {row[0] for row in _rows("Root attributes") if row[1] == "with another dose"}
+    with h5py.File(written_with_another_dose) as file:
+        assert attributes == {name for name in file.attrs if name.startswith("imported_")}
+
+
+@pytest.mark.parametrize("difference", [False, True])
+def test_every_dataset_is_on_the_page(written: Path, written_with_difference: Path, difference: bool) -> None:
+    rows = [row for row in _rows("Datasets") if not row[3].startswith("with another dose")]
+    rows = [row for row in rows if difference or not row[3].startswith("with `--difference`")]
+    documented = {row[0]: (row[1], row[2]) for row in rows}
+    found = _found(written_with_difference if difference else written)
     assert found == documented
 
 
 def test_every_attribute_is_on_the_page(written: Path) -> None:
     rows = _rows("Root attributes")
-    required = {row[0] for row in rows if row[1] == "always"}
+    required = {row[0] for row in rows if row[1] in {"always", "with Monte Carlo", "with TG-43"}}
     known = {row[0] for row in rows}
     with h5py.File(written) as file:
         found = set(file.attrs)

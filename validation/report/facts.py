@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,7 +169,10 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         if key in attributes
     ]
     mean = float(data.mean_relative_std_dev.sel(structure=comparison.target))
-    facts.append((f"Mean voxel uncertainty in {comparison.target}", f"{number(mean, 2)} % (type A, k = 1)"))
+    if math.isfinite(mean):
+        facts.append(
+            (f"Mean voxel uncertainty in {comparison.target}", f"{number(mean, 2)} % (type A, k = 1)")
+        )
     if "air_kerma_strength_per_history" in attributes:
         per_history = float(attributes["air_kerma_strength_per_history"])
         u = float(attributes.get("air_kerma_strength_per_history_std_dev", math.nan)) / per_history
@@ -178,16 +182,19 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
     if table > 0.0:
         text = f"at most {number(100 * table, 2)} % of the structures' mean dose, common to voxels, not in their ±"
         facts.append(("Noise of the water table", text))
-    facts += [
-        ("TG-43 source data", str(attributes["tg43_source"])),
-        ("TG-43 dose-rate constant", f"{float(attributes['tg43_dose_rate_constant']):.4g} cGy h⁻¹ U⁻¹"),
-    ]
+    if "tg43_source" in attributes:
+        facts += [
+            ("TG-43 source data", str(attributes["tg43_source"])),
+            ("TG-43 dose-rate constant", f"{float(attributes['tg43_dose_rate_constant']):.4g} cGy h⁻¹ U⁻¹"),
+        ]
     if "monte_carlo_dose_rate_constant" in attributes:
         constant = float(attributes["monte_carlo_dose_rate_constant"])
         source = attributes["monte_carlo_dose_rate_constant_source"]
         facts.append(("Monte Carlo dose-rate constant", f"{constant:.4g} cGy h⁻¹ U⁻¹ ({source})"))
-    facts += technique_rows(comparison.monte_carlo_settings)
-    facts += physics_rows(comparison.monte_carlo_settings)
+    if comparison.monte_carlo_settings:
+        facts += technique_rows(comparison.monte_carlo_settings)
+        facts += physics_rows(comparison.monte_carlo_settings)
+    facts += _imported_facts(attributes)
     for engine, settings in (
         ("Monte Carlo", comparison.monte_carlo_settings),
         ("TG-43", comparison.tg43_settings),
@@ -198,8 +205,9 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
             if key not in _SHOWN_ELSEWHERE
         ]
     facts += [
-        ("Monte Carlo by", str(attributes["monte_carlo_created_by"])),
-        ("TG-43 by", str(attributes["tg43_created_by"])),
+        (f"{engine} by", str(attributes[key]))
+        for engine, key in (("Monte Carlo", "monte_carlo_created_by"), ("TG-43", "tg43_created_by"))
+        if key in attributes
     ]
     digests = (
         ("Case digest", "case_digest"),
@@ -207,3 +215,23 @@ def run_facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("Phase-space digest", "phase_space_digest"),
     )
     return facts + [(what, str(attributes[key])) for what, key in digests if key in attributes]
+
+
+def _imported_facts(attributes: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Where the dose of another program is from and how it came on the grid."""
+    if "imported_origin" not in attributes:
+        return []
+    label = str(attributes["imported_label"])
+    voxel = " × ".join(
+        f"{10 * size:.3g}" for size in np.atleast_1d(np.asarray(attributes["imported_voxel_cm"]))
+    )
+    return [
+        (f"{label}: file", str(attributes["imported_origin"])),
+        (f"{label}: described as", str(attributes["imported_description"]) or "not described"),
+        (f"{label}: frame of reference", str(attributes["imported_frame_of_reference"])),
+        (
+            f"{label}: own voxels",
+            f"{voxel} mm, interpolated (trilinear) at the voxel centres of the dose grid, of which they cover "
+            f"{number(float(str(attributes['imported_covers_percent'])), 1)} %",
+        ),
+    ]

@@ -13,12 +13,13 @@ from validation.studies.compare import Comparison
 # Okabe and Ito's colours (2008), told apart with any colour vision; their yellow is left out on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7f7f7f")
 _COVERAGE = 2.0  # the band is ± 2 standard uncertainties, about 95 %
+_DASHES = ("dash", "dot")
 _SHOWN_ROLES = ("target", "organ")
 _LARGEST_PERCENT = 300.0  # of the prescription: where the axis starts out; the curves go on
 
 
 def dvh_figure(comparison: Comparison) -> go.Figure:
-    """Cumulative histograms of both engines with the band of the Monte Carlo uncertainty.
+    """Cumulative histograms of all doses with the band of the Monte Carlo uncertainty.
 
     Parameters
     ----------
@@ -28,17 +29,19 @@ def dvh_figure(comparison: Comparison) -> go.Figure:
     Returns
     -------
     go.Figure
-        Solid Monte Carlo and dashed TG-43 curves in one colour per structure; structures other than targets
-        and organs start hidden.
+        Solid curves of the judged dose, dashed of the one it is judged against and dotted of a third, in one colour
+        per structure; structures other than targets and organs start hidden.
     """
     data = comparison.data
     dose = data.dvh_dose.values
+    judged, *others = comparison.engines
+    labels = {engine: html.escape(comparison.label(engine)) for engine in comparison.engines}
     figure = go.Figure()
     names = [
         name
         for name in ordered_structures(comparison)
         if str(data.structure_role.sel(structure=name).item()) != "external"
-        and np.isfinite(data.dvh_volume.sel(structure=name)).all()
+        and np.isfinite(data.dvh_volume.sel(structure=name, engine=[judged, others[0]])).any()
     ]
     for number, name in enumerate(names):
         structure = data.sel(structure=name)
@@ -49,7 +52,7 @@ def dvh_figure(comparison: Comparison) -> go.Figure:
             "legendgroup": str(number),
             "visible": True if str(structure.structure_role.item()) in _SHOWN_ROLES else "legendonly",
         }
-        mc = structure.dvh_volume.sel(engine="monte_carlo").values
+        mc = structure.dvh_volume.sel(engine=judged).values
         band = _COVERAGE * structure.dvh_std_dev.values
         if np.isfinite(band).all():
             edges = {
@@ -70,18 +73,21 @@ def dvh_figure(comparison: Comparison) -> go.Figure:
             mode="lines",
             line={"color": colour, "width": width},
             customdata=np.round(structure.dvh_std_dev.values, 2),
-            hovertemplate=f"{label}, Monte Carlo: %{{y:.1f}} ± %{{customdata}} %<extra></extra>",
+            hovertemplate=f"{label}, {labels[judged]}: %{{y:.1f}}"
+            + (" ± %{customdata}" if np.isfinite(band).all() else "")
+            + " %<extra></extra>",
             **common,
         )
-        figure.add_scatter(
-            y=structure.dvh_volume.sel(engine="tg43").values,
-            name=f"{label}, TG-43",
-            mode="lines",
-            line={"color": colour, "width": width, "dash": "dash"},
-            hovertemplate=f"{label}, TG-43: %{{y:.1f}} %<extra></extra>",
-            showlegend=False,
-            **common,
-        )
+        for engine, dash in zip(others, _DASHES, strict=False):
+            figure.add_scatter(
+                y=structure.dvh_volume.sel(engine=engine).values,
+                name=f"{label}, {labels[engine]}",
+                mode="lines",
+                line={"color": colour, "width": width, "dash": dash},
+                hovertemplate=f"{label}, {labels[engine]}: %{{y:.1f}} %<extra></extra>",
+                showlegend=False,
+                **common,
+            )
     prescription = comparison.prescription
     figure.add_vline(x=prescription, line={"color": "#888", "width": 1, "dash": "dot"})
     figure.add_annotation(

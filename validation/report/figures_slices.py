@@ -28,6 +28,9 @@ LOWEST_SHOWN = 0.10
 LOG_STEPS = 500
 #: Code of a voxel whose difference is not shown.
 HIDDEN = -32768
+#: Steps per unit of the z-score and of gamma.
+Z_STEPS, GAMMA_STEPS = 5, 100
+_LARGEST_Z = 10.0  # drawn in one colour beyond
 _LOWEST_LOG = -12.0  # exp(−12) of the prescription, below anything drawn
 _WINDOW = (-160.0, 240.0)  # HU: soft tissue
 _DIFFERENCE_RANGES = (5, 10, 20, 30, 50, 100)
@@ -119,6 +122,11 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
         "logSteps": LOG_STEPS,
         "hidden": HIDDEN,
         "isodoses": [{"percent": percent, "colour": colour} for percent, colour in ISODOSES],
+        "labels": [comparison.label(engine) for engine in comparison.engines],
+        "maps": _maps(comparison),
+        "largestZ": _LARGEST_Z,
+        "zSteps": Z_STEPS,
+        "gammaSteps": GAMMA_STEPS,
         "range": _difference_range(comparison),
         "ranges": list(_DIFFERENCE_RANGES),
         "window": list(_WINDOW),
@@ -133,36 +141,92 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
     }
 
 
-def _volumes(comparison: Comparison) -> dict[str, NDArray[np.int16]]:
-    """Grey value, ln(TG-43 / prescription), ln(Monte Carlo / TG-43), relative uncertainty [0.1 %], medium."""
+def _maps(comparison: Comparison) -> list[dict[str, object]]:
+    """What the lower row can show: volumes, their name, and whether it is a percentage, a z-score or gamma.
+
+    A percentage is that of the dose `volume` over the dose `over`, both as ln(dose / reference).
+    """
+    labels = [comparison.label(engine) for engine in comparison.engines]
+    names = ["ratio", "", "other"][: len(labels)]
+    maps: list[dict[str, object]] = [
+        {
+            "name": f"{labels[one]} − {labels[two]} / % of {labels[two]}",
+            "kind": "percent",
+            "volume": names[one],
+            "over": names[two],
+        }
+        for one, two in ((0, 1), (0, 2), (2, 1))
+        if max(one, two) < len(labels)
+    ]
     data = comparison.data
-    mc, tg43, std_dev = (
-        data[name].values.astype(float)
-        for name in ("dose_monte_carlo", "dose_tg43", "dose_monte_carlo_std_dev")
-    )
+    if np.isfinite(data.z_score.values).any():
+        name = f"z-score, {labels[0]} − {labels[1]} over its uncertainty"
+        maps.append({"name": name, "kind": "z", "volume": "z"})
+    if "gamma" in data:
+        criterion = str(data.gamma_criterion.values[-1])
+        maps += [
+            {"name": f"gamma {criterion}, {pair}", "kind": "gamma", "volume": f"gamma{k}"}
+            for k, pair in enumerate(data.pair.values)
+        ]
+    return maps
+
+
+def _volumes(comparison: Comparison) -> dict[str, NDArray[np.int16]]:
+    """Packed values of every voxel.
+
+    Grey value, ln(reference / prescription), ln(judged / reference), ln(other / reference), relative uncertainty of the
+    judged dose [0.1 %], medium, z-score, gamma of every pair.
+    """
+    data = comparison.data
+    doses = [data[f"dose_{engine}"].values.astype(float) for engine in comparison.engines]
+    judged, reference = doses[:2]
     shown = (
-        (np.fmax(mc, tg43) >= LOWEST_SHOWN * comparison.prescription) & (mc > 0) & (tg43 > 0)
+        (np.fmax(judged, reference) >= LOWEST_SHOWN * comparison.prescription)
+        & (judged > 0)
+        & (reference > 0)
     )  # NaN inside seeds: not shown
-    inside_seed = ~np.isfinite(tg43)
-    if inside_seed.any():
+    ratio = _log_ratio(judged, reference, shown)
+    unknown = ~np.isfinite(reference)
+    if unknown.any():
         # Isodose lines run on through seeds; the nearest dose is only drawn, never read out.
-        nearest = distance_transform_edt(inside_seed, return_distances=False, return_indices=True)
-        tg43 = tg43[tuple(nearest)]
-    log = np.log(np.maximum(tg43 / comparison.prescription, np.exp(_LOWEST_LOG)))
-    ratio = np.full(mc.shape, HIDDEN, dtype=float)
-    ratio[shown] = np.clip(np.rint(LOG_STEPS * np.log(mc[shown] / tg43[shown])), -32000, 32000)
-    uncertainty = np.zeros(mc.shape)
-    uncertainty[shown] = np.clip(np.rint(1000 * std_dev[shown] / mc[shown]), 0, 32000)
+        nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+        reference = reference[tuple(nearest)]
+    log = np.log(np.maximum(reference / comparison.prescription, np.exp(_LOWEST_LOG)))
+    uncertainty = np.zeros(judged.shape)
+    name = f"dose_{comparison.engines[0]}_std_dev"
+    if name in data:
+        std_dev = np.nan_to_num(data[name].values.astype(float))
+        uncertainty[shown] = np.clip(np.rint(1000 * std_dev[shown] / judged[shown]), 0, 32000)
     low, high = _WINDOW
-    grey = np.rint(255 * np.clip((data.hu.values - low) / (high - low), 0, 1))
     volumes = {
-        "grey": grey,
-        "tg43": np.clip(np.rint(LOG_STEPS * log), -32000, 32000),
+        "grey": np.rint(255 * np.clip((data.hu.values - low) / (high - low), 0, 1)),
+        "reference": np.clip(np.rint(LOG_STEPS * log), -32000, 32000),
         "ratio": ratio,
         "uncertainty": uncertainty,
         "medium": data.medium.values,
     }
+    for other in doses[2:]:
+        volumes["other"] = _log_ratio(other, doses[1], shown & (other > 0))
+    z = data.z_score.values.astype(float)
+    if np.isfinite(z).any():
+        volumes["z"] = _steps(np.clip(z, -_LARGEST_Z, _LARGEST_Z), Z_STEPS, shown & np.isfinite(z))
+    if "gamma" in data:
+        for k, gamma in enumerate(data.gamma.values.astype(float)):
+            volumes[f"gamma{k}"] = _steps(gamma, GAMMA_STEPS, np.isfinite(gamma))
     return {name: np.asarray(volume).astype(np.int16) for name, volume in volumes.items()}
+
+
+def _log_ratio(
+    dose: NDArray[np.float64], reference: NDArray[np.float64], shown: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    return _steps(np.log(np.where(shown, dose, 1.0) / np.where(shown, reference, 1.0)), LOG_STEPS, shown)
+
+
+def _steps(values: NDArray[np.float64], steps: int, shown: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Values in whole steps; hidden where they are not shown."""
+    found = np.full(values.shape, float(HIDDEN))
+    found[shown] = np.clip(np.rint(steps * values[shown]), -32000, 32000)
+    return found
 
 
 def _centre(fraction: NDArray[np.float32]) -> list[int]:
@@ -176,7 +240,7 @@ def _centre(fraction: NDArray[np.float32]) -> list[int]:
 
 def _difference_range(comparison: Comparison) -> int:
     """Colour range that holds 90 % of the target's voxels, from a fixed list."""
-    data = comparison.data.sel(structure=comparison.target, difference_unit="% of TG-43 dose")
+    data = comparison.data.sel(structure=comparison.target, difference_unit=comparison.relative_unit)
     largest = float(np.abs(data.difference_percentile.values).max())
     return next((limit for limit in _DIFFERENCE_RANGES if largest <= limit), _DIFFERENCE_RANGES[-1])
 

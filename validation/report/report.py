@@ -6,27 +6,31 @@ import os
 import tempfile
 from pathlib import Path
 
+import plotly.graph_objects as go
 import plotly.io
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from mcsim.hdf5_file import created_by
-from validation.report import facts, tables
+from validation.report import budget_section, facts, tables, tables_evaluation
 from validation.report.figures_dvh import dvh_figure
 from validation.report.figures_slices import ISODOSES, LOWEST_SHOWN, slice_views
+from validation.studies.budget_dataset import CaseBudget
 from validation.studies.compare import Comparison
 
 _PLOTLY_CONFIG = {"responsive": True, "displaylogo": False}
 
 
-def render(comparison: Comparison) -> str:
+def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
     """Render the report.
 
     Parameters
     ----------
     comparison : Comparison
         From `validation.studies.compare.compare` or a file.
+    budget : CaseBudget, optional
+        The difference budget that leads from the TG-43 to the Monte Carlo dose of the comparison.
 
     Returns
     -------
@@ -40,27 +44,28 @@ def render(comparison: Comparison) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # plotly.js and the figure are scripts made here, from text that plotly escapes itself; nothing else is
-    # exempt from escaping.
-    figure = plotly.io.to_html(
-        dvh_figure(comparison),
-        full_html=False,
-        include_plotlyjs=False,
-        div_id="dvh",
-        config=_PLOTLY_CONFIG,
-        default_width="100%",
-    )
     views = slice_views(comparison)
+    names = tables.ordered_structures(comparison)
     return environment.get_template("report.html").render(
         attributes=comparison.data.attrs,
+        labels=[comparison.label(engine) for engine in comparison.engines],
+        has_monte_carlo="monte_carlo" in comparison.engines,
         budget=tables.budget_table(comparison),
         budget_columns=tables.budget_columns(),
+        budget_gain=budget_section.gain_sentence(budget) if budget else "",
+        budget_shares=budget_section.share_tables(budget, names) if budget else [],
+        budget_share_columns=budget_section.share_columns(),
+        waterfall=_figure(budget_section.waterfall(budget, comparison.target), "waterfall") if budget else "",
         case_facts=facts.case_facts(comparison),
         created_by=created_by(),
         definitions=tables.definitions(comparison),
         difference_columns=[f"{p:g} %" for p in comparison.data.percentile.values],
         differences=tables.difference_table(comparison),
-        dvh=Markup(figure),
+        conformity=tables_evaluation.conformity_table(comparison),
+        dvh=_figure(dvh_figure(comparison), "dvh"),
+        gamma=tables_evaluation.gamma_table(comparison),
+        gamma_columns=tables_evaluation.gamma_columns(comparison),
+        split=tables_evaluation.split_table(comparison),
         headline=tables.headline(comparison),
         indices=tables.index_table(comparison),
         isodoses=ISODOSES,
@@ -74,7 +79,23 @@ def render(comparison: Comparison) -> str:
     )
 
 
-def write_report(comparison: Comparison, path: str | Path) -> None:
+def _figure(figure: go.Figure, place: str) -> Markup:
+    """A figure as a script that draws it."""
+    # plotly.js and the figures are scripts made here, from text that plotly escapes itself; nothing else is
+    # exempt from escaping.
+    return Markup(
+        plotly.io.to_html(
+            figure,
+            full_html=False,
+            include_plotlyjs=False,
+            div_id=place,
+            config=_PLOTLY_CONFIG,
+            default_width="100%",
+        )
+    )
+
+
+def write_report(comparison: Comparison, path: str | Path, budget: CaseBudget | None = None) -> None:
     """Write the report, whole or not at all.
 
     Parameters
@@ -83,9 +104,11 @@ def write_report(comparison: Comparison, path: str | Path) -> None:
         The comparison.
     path : path
         Name of the HTML file; an existing one is replaced in one step.
+    budget : CaseBudget, optional
+        See `render`.
     """
     path = Path(path)
-    text = render(comparison)
+    text = render(comparison, budget)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:

@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 from validation.report.number_text import NOT_DEFINED, decimals, measured, number
 from validation.studies.compare import Comparison
 
-_TARGET_INDICES = ("D90", "D98", "D100", "V100", "V150", "V200", "mean dose", "DHI")
+_TARGET_INDICES = (
+    "D90",
+    "D98",
+    "D100",
+    "D50",
+    "D2",
+    "V100",
+    "V150",
+    "V200",
+    "mean dose",
+    "DHI",
+    "HI ICRU 83",
+)
 _ORGAN_INDICES = ("D0.1cc", "D2cc", "mean dose", "V100")
 _BUDGET_INDICES = ("D90", "V100", "mean dose")
 _ROLE_ORDER = ("target", "organ", "avoidance", "cavity", "other", "external")
@@ -25,8 +37,9 @@ class IndexRow:
 
     name: str
     definition: str
-    monte_carlo: str
-    tg43: str
+    judged: str
+    reference: str
+    other: str
     difference: str
     absolute: str
     bias: str
@@ -57,8 +70,8 @@ class Headline:
 
     sentence: str
     target: str
-    monte_carlo: str
-    tg43: str
+    judged: str
+    reference: str
     difference: str
     uncertainty: str
 
@@ -97,28 +110,34 @@ def headline(comparison: Comparison) -> Headline:
         Sentence and numbers.
     """
     data = comparison.data.sel(structure=comparison.target, index="D90")
-    mc, tg43 = (float(data.index_value.sel(engine=engine)) for engine in ("monte_carlo", "tg43"))
+    engines = comparison.engines[:2]
+    judged, reference = (comparison.label(engine) for engine in engines)
+    value, known_value = (float(data.index_value.sel(engine=engine)) for engine in engines)
     u = float(data.index_std_dev)
-    percent, u_percent = 100 * (mc / tg43 - 1), 100 * u / tg43
+    percent, u_percent = 100 * (value / known_value - 1), 100 * u / known_value
     difference = measured(percent, u_percent, "%", sign=True)
     size = measured(abs(percent), u_percent, "%")
     known = math.isfinite(u) and u > 0
+    what = "the simulated dose" if engines[0] == "monte_carlo" else "its dose"
     if known and abs(percent) < 2 * u_percent:
         verdict = f"the two agree within the statistical uncertainty (difference {difference} %)"
     else:
-        verdict = f"the simulated dose is {size} % {'lower' if percent < 0 else 'higher'}"
+        verdict = f"{what} is {size} % {'lower' if percent < 0 else 'higher'}"
     caveat = "" if known else " (uncertainty not known)"
     sentence = (
-        f"Monte Carlo gives {comparison.target} a D90 of {measured(mc, u, 'Gy')} Gy{caveat}, "
-        f"TG-43 {number(tg43, decimals(u, 'Gy'))} Gy: {verdict}."
+        f"{judged} gives {comparison.target} a D90 of {measured(value, u, 'Gy')} Gy{caveat}, "
+        f"{reference} {number(known_value, decimals(u, 'Gy'))} Gy: {verdict}."
     )
+    missing = "uncertainty not known: too few batches, run longer"
+    if engines[0] != "monte_carlo":
+        missing = "uncertainty not known"
     return Headline(
         sentence,
         comparison.target,
-        f"{measured(mc, u, 'Gy')} Gy",
-        f"{number(tg43, decimals(u, 'Gy'))} Gy",
+        f"{measured(value, u, 'Gy')} Gy",
+        f"{number(known_value, decimals(u, 'Gy'))} Gy",
         f"{difference} %",
-        "type A (statistical), k = 1" if known else "uncertainty not known: too few batches, run longer",
+        "type A (statistical), k = 1" if known else missing,
     )
 
 
@@ -136,6 +155,7 @@ def index_table(comparison: Comparison) -> list[StructureRows]:
         Targets with coverage and homogeneity, organs with their hottest volumes.
     """
     data = comparison.data
+    present = set(data["index"].values)
     tables = []
     for name in ordered_structures(comparison):
         structure = data.sel(structure=name)
@@ -143,12 +163,17 @@ def index_table(comparison: Comparison) -> list[StructureRows]:
         if role == "external":
             continue
         shown = _TARGET_INDICES if role == "target" else _ORGAN_INDICES
-        rows = tuple(_index_row(comparison, name, index) for index in shown)
+        rows = tuple(_index_row(comparison, name, index) for index in shown if index in present)
         volume = f"{number(float(structure.structure_volume), 2)} cm³"
         covered = float(structure.structure_covered)
         if covered < FULLY_COVERED:
             volume += (
                 f" on the dose grid, {covered:.0f} % of the structure: mean and volumes are of this part"
+            )
+        if "imported_covered" in structure and float(structure.imported_covered) < FULLY_COVERED:
+            label = comparison.label("imported")
+            volume += (
+                f"; {label} covers {float(structure.imported_covered):.0f} % of that and is not judged in it"
             )
         tables.append(StructureRows(name, role, volume, rows))
     return tables
@@ -157,29 +182,32 @@ def index_table(comparison: Comparison) -> list[StructureRows]:
 def _index_row(comparison: Comparison, structure: str, index: str) -> IndexRow:
     data = comparison.data.sel(structure=structure, index=index)
     unit, definition = str(data.index_unit.item()), str(data.index_definition.item())
-    mc, tg43 = (float(data.index_value.sel(engine=engine)) for engine in ("monte_carlo", "tg43"))
+    values = [float(data.index_value.sel(engine=engine)) for engine in comparison.engines]
+    value, known = values[:2]
     u, bias = float(data.index_std_dev), float(data.index_bias)
-    if index in _VOLUME_OF and not math.isfinite(tg43):
+    if index in _VOLUME_OF and not any(map(math.isfinite, values)):
         absent = f"not defined below {_VOLUME_OF[index]:g} cm³"
-        return IndexRow(index, definition, absent, absent, *(NOT_DEFINED,) * 3)
+        return IndexRow(index, definition, absent, absent, "", *(NOT_DEFINED,) * 3)
     places = decimals(u, unit)
     change = {"%": "pp"}.get(unit, unit)
-    absolute = _with_unit(measured(mc - tg43, u, unit, sign=True), change)
+    absolute = with_unit(measured(value - known, u, unit, sign=True), change)
     difference = absolute
-    if unit == "Gy" and tg43 > 0:
-        difference = f"{measured(100 * (mc / tg43 - 1), 100 * u / tg43, '%', sign=True)}\u00a0%"
+    if unit == "Gy" and known > 0:
+        difference = with_unit(measured(100 * (value / known - 1), 100 * u / known, "%", sign=True), "%")
     return IndexRow(
         index,
         definition,
-        _with_unit(measured(mc, u, unit), unit),
-        _with_unit(number(tg43, places), unit),
+        with_unit(measured(value, u, unit), unit),
+        with_unit(number(known, places), unit),
+        with_unit(number(values[2], places), unit) if len(values) > 2 else "",
         difference,
         absolute if unit == "Gy" else "",
-        _with_unit(number(bias, places, sign=True), change),
+        with_unit(number(bias, places, sign=True), change),
     )
 
 
-def _with_unit(text: str, unit: str) -> str:
+def with_unit(text: str, unit: str) -> str:
+    """A printed number with its unit; a dash and a number without unit stay as they are."""
     return text if text == NOT_DEFINED or unit == "1" else f"{text}\u00a0{unit}"
 
 
@@ -206,7 +234,7 @@ def budget_columns() -> tuple[str, ...]:
 
 
 def budget_table(comparison: Comparison) -> list[BudgetRow]:
-    """Terms of the target's difference, the last row their sum.
+    """Terms of the target's difference that the comparison itself knows, the last row their sum.
 
     Parameters
     ----------
@@ -216,7 +244,7 @@ def budget_table(comparison: Comparison) -> list[BudgetRow]:
     Returns
     -------
     list of BudgetRow
-        Terms in Gy or percentage points, and in % of the TG-43 value for doses.
+        Terms in Gy or percentage points, and in % of the first value for doses.
     """
     data, budget = comparison.data, comparison.budget
     s = list(data.structure.values).index(comparison.target)
@@ -244,11 +272,12 @@ def budget_table(comparison: Comparison) -> list[BudgetRow]:
         for k, step in enumerate(budget.steps[1:])
     ]
     total = cells(budget.total[s], total_std_dev)
-    return [*rows, BudgetRow("whole difference", "Monte Carlo minus TG-43", total)]
+    judged, reference = (comparison.label(engine) for engine in comparison.engines[:2])
+    return [*rows, BudgetRow("whole difference", f"{judged} minus {reference}", total)]
 
 
 def difference_table(comparison: Comparison) -> list[tuple[str, ...]]:
-    """Distribution of the voxel difference in % of the TG-43 dose, per structure.
+    """Distribution of the voxel difference in % of the dose judged against, per structure.
 
     Parameters
     ----------
@@ -260,7 +289,7 @@ def difference_table(comparison: Comparison) -> list[tuple[str, ...]]:
     list of tuple of str
         Name, mean and the percentiles, in the order of ``data.percentile``.
     """
-    data = comparison.data.sel(difference_unit="% of TG-43 dose")
+    data = comparison.data.sel(difference_unit=comparison.relative_unit)
     rows = []
     for name in ordered_structures(comparison):
         structure = data.sel(structure=name)
@@ -298,13 +327,13 @@ def water_table(comparison: Comparison) -> list[tuple[str, ...]]:
         )
         percent = NOT_DEFINED
         if water > 0:
-            percent = _with_unit(measured(100 * difference / water, 100 * u / water, "%", sign=True), "%")
+            percent = with_unit(measured(100 * difference / water, 100 * u / water, "%", sign=True), "%")
         known = float(data.water_known)
         rows.append(
             (
                 name,
-                _with_unit(number(water, decimals(u, "Gy")), "Gy"),
-                _with_unit(measured(difference, u, "Gy", sign=True), "Gy"),
+                with_unit(number(water, decimals(u, "Gy")), "Gy"),
+                with_unit(measured(difference, u, "Gy", sign=True), "Gy"),
                 percent,
                 f"in {known:.0f}\u00a0% of it" if known < FULLY_COVERED else "",
             )

@@ -1,4 +1,4 @@
-"""Comparison of a Monte Carlo dose with the TG-43 dose of the same case."""
+"""Comparison of doses of the same case: Monte Carlo, TG-43, one from elsewhere."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
 from validation.case import Case
+from validation.case.imported_dose import ImportedDose
 from validation.evaluate.difference import (
     MONTE_CARLO_DOSE_RATE_CONSTANTS,
     Budget,
@@ -21,20 +20,20 @@ from validation.evaluate.difference import (
     difference_budget,
 )
 from validation.studies import comparison_dataset
-from validation.studies.comparison_judgement import group_weights
+from validation.studies.comparison_doses import compared_doses
+from validation.studies.comparison_judgement import relative_unit
+from validation.studies.comparison_structure import LEAST_COVERED, group_weights
+from validation.studies.comparison_voxels import label_of
 from validation.studies.dataset_file import read_dataset, write_dataset
 
 FILETYPE = "seedmc-comparison"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 _MAJOR = 1
-
-# cm; coordinates written in mm or as float32 differ by less, another grid by more.
-_SAME_PLACE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A Monte Carlo dose and the TG-43 dose of the same case, judged.
+    """Doses of the same case, judged.
 
     Parameters
     ----------
@@ -62,14 +61,33 @@ class Comparison:
         return float(self.data.attrs["prescription_dose_gy"])
 
     @property
+    def engines(self) -> tuple[str, ...]:
+        """What calculated the doses: the judged one, the one it is judged against, then any other."""
+        return tuple(str(engine) for engine in self.data.engine.to_numpy())
+
+    def label(self, engine: str) -> str:
+        """Name of a dose in text, for example "Monte Carlo"."""
+        return label_of(engine, self.data)
+
+    @property
+    def relative_unit(self) -> str:
+        """Unit of a difference in % of the dose that is judged against, a value of ``difference_unit``."""
+        return relative_unit(self.label(self.engines[1]))
+
+    @property
+    def difference_percent(self) -> xr.DataArray:
+        """Difference in every voxel in that unit, (x, y, z)."""
+        return self.data[f"difference_percent_{self.engines[1]}"]
+
+    @property
     def monte_carlo_settings(self) -> dict[str, object]:
-        """Settings of the Monte Carlo run."""
-        return _settings(self.data.attrs["monte_carlo_settings"])
+        """Settings of the Monte Carlo run; empty without one."""
+        return _settings(self.data.attrs.get("monte_carlo_settings", "{}"))
 
     @property
     def tg43_settings(self) -> dict[str, object]:
-        """Settings of the TG-43 calculation."""
-        return _settings(self.data.attrs["tg43_settings"])
+        """Settings of the TG-43 calculation; empty without one."""
+        return _settings(self.data.attrs.get("tg43_settings", "{}"))
 
     @property
     def budget(self) -> Budget:
@@ -121,28 +139,37 @@ class Comparison:
 
 def compare(
     case: Case,
-    monte_carlo: xr.Dataset,
-    tg43: xr.Dataset,
+    monte_carlo: xr.Dataset | None = None,
+    tg43: xr.Dataset | None = None,
+    imported: ImportedDose | None = None,
     *,
     dose_rate_constant: DoseRateConstant | None = None,
+    gamma: bool = True,
 ) -> Comparison:
-    """Judge a Monte Carlo dose and the TG-43 dose of the same case against each other.
+    """Judge doses of the same case against each other: Monte Carlo, TG-43, one from elsewhere; two of them or all.
+
+    Monte Carlo is judged against TG-43; a dose from elsewhere stands beside them, or takes the place of the one that is
+    left out.
 
     Parameters
     ----------
     case : Case
-        What both doses were calculated for.
-    monte_carlo : xr.Dataset
+        What the doses were calculated for.
+    monte_carlo : xr.Dataset, optional
         ``dose``, ``dose_std_dev`` [Gy], ``tissue_fraction``, ``medium``, ``density`` and ``hu`` over
         (x, y, z) [cm]; ``group_dose`` (group, voxel) [Gy] at the flat indices ``group_voxel``; the attributes
         of a Monte Carlo result. ``group_histories`` (group) and the attribute ``dose_rate_constant``
         [cGy h⁻¹ U⁻¹] are used when present.
-    tg43 : xr.Dataset
+    tg43 : xr.Dataset, optional
         ``dose`` [Gy] and ``tissue_fraction`` over the same (x, y, z); attributes ``source``,
         ``dose_rate_constant``, ``case_digest``, ``settings``.
+    imported : ImportedDose, optional
+        A dose to full decay [Gy] of another program, on any grid of the patient frame.
     dose_rate_constant : DoseRateConstant, optional
         Λ of the Monte Carlo seed model. Default: that of the Monte Carlo result, else a published one for the
         model; if there is neither, the difference is not divided.
+    gamma : bool
+        Find the gamma index of every pair of doses, which takes most of the time.
 
     Returns
     -------
@@ -152,56 +179,38 @@ def compare(
     Raises
     ------
     InvalidInput
-        The grids or case digests differ, the group doses do not add up to the dose, or the target lies outside
-        the dose grid.
+        Fewer than two doses, the grids or case digests differ, the group doses do not add up to the dose, the imported
+        dose is in another frame of reference or does not cover the target, or the target lies outside the dose grid.
 
     Notes
     -----
-    A voxel that a seed partly fills counts with its tissue part (TG-186, doi:10.1118/1.4747264), for both
-    engines with the tissue fraction of the Monte Carlo geometry.
+    A voxel that a seed partly fills counts with its tissue part (TG-186, doi:10.1118/1.4747264), for every
+    dose with the tissue fraction of the Monte Carlo geometry.
     """
-    _refuse_other_cases(case, monte_carlo, tg43)
-    _refuse_other_grids(monte_carlo, tg43)
-    _refuse_inconsistent_groups(monte_carlo)
-    constant = dose_rate_constant or _known_dose_rate_constant(case, monte_carlo)
-    comparison = Comparison(comparison_dataset.build(case, monte_carlo, tg43, constant))
+    doses = compared_doses(case, monte_carlo, tg43, imported)
+    if monte_carlo is not None:
+        _refuse_inconsistent_groups(monte_carlo)
+    constant = None
+    if monte_carlo is not None and tg43 is not None:
+        constant = dose_rate_constant or _known_dose_rate_constant(case, monte_carlo)
+    comparison = Comparison(comparison_dataset.build(case, doses, constant, gamma))
     _refuse_uncovered_target(comparison)
     return comparison
 
 
 def _refuse_uncovered_target(comparison: Comparison) -> None:
-    volume = float(comparison.data.structure_volume.sel(structure=comparison.target))
-    if volume == 0:
+    target = comparison.data.sel(structure=comparison.target)
+    if float(target.structure_volume) == 0:
         raise InvalidInput(
             f"volume of {comparison.target} on the dose grid is 0 cm3, expected more than 0 (it is the target of "
             f"the prescription). Calculate the doses on a grid that covers it."
         )
-
-
-def _refuse_other_cases(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> None:
-    digest = case.digest()
-    for name, dose in (("Monte Carlo", monte_carlo), ("TG-43", tg43)):
-        found = str(dose.attrs.get("case_digest", "missing"))
-        if found != digest:
-            raise InvalidInput(
-                f"case digest of the {name} dose is {found[:12]}, expected {digest[:12]} (the dose is of "
-                f"another case, or the case changed since). Calculate the {name} dose of case {case.name} "
-                f"again."
-            )
-
-
-def _refuse_other_grids(monte_carlo: xr.Dataset, tg43: xr.Dataset) -> None:
-    for axis in "xyz":
-        one, other = (np.asarray(dose[axis], dtype=float) for dose in (monte_carlo, tg43))
-        if one.shape != other.shape or np.abs(one - other).max() > _SAME_PLACE:
-            raise InvalidInput(
-                f"{axis} grid of the TG-43 dose is {_grid(other)}, expected {_grid(one)} as in the Monte "
-                f"Carlo dose (voxels are compared one by one). Calculate both with the same voxel size."
-            )
-
-
-def _grid(centres: NDArray[np.float64]) -> str:
-    return f"{centres.size} voxels from {centres[0]:.4f} to {centres[-1]:.4f} cm"
+    if "imported_covered" in target and float(target.imported_covered) < LEAST_COVERED:
+        raise InvalidInput(
+            f"part of {comparison.target} that the {comparison.data.attrs['imported_origin']} covers is "
+            f"{float(target.imported_covered):.1f} %, expected at least {LEAST_COVERED:g} % (it is the target of the "
+            f"prescription). Export the dose on a grid that covers it."
+        )
 
 
 def _refuse_inconsistent_groups(monte_carlo: xr.Dataset) -> None:

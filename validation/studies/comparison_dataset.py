@@ -9,9 +9,13 @@ import xarray as xr
 
 from mcsim.hdf5_file import created_by
 from validation.case import Case
-from validation.evaluate.difference import DoseRateConstant, voxel_difference
+from validation.evaluate.difference import DoseRateConstant
 from validation.evaluate.structure_fractions import structure_fractions
+from validation.studies.comparison_doses import ComparedDoses
+from validation.studies.comparison_evaluation import add_evaluation
+from validation.studies.comparison_gamma import add_gamma
 from validation.studies.comparison_judgement import add_judgement
+from validation.studies.comparison_voxels import add_voxels
 from validation.studies.comparison_water import add_difference_to_water
 from validation.studies.dataset_file import put
 
@@ -31,31 +35,37 @@ _RUN_FACTS = (
 
 
 def build(
-    case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset, constant: DoseRateConstant | None
+    case: Case, doses: ComparedDoses, constant: DoseRateConstant | None, gamma: bool = True
 ) -> xr.Dataset:
-    """Judge two doses on the same grid; see `validation.studies.compare.compare`.
+    """Judge doses on the same grid; see `validation.studies.compare.compare`.
 
     Parameters
     ----------
     case : Case
         The case.
-    monte_carlo, tg43 : xr.Dataset
+    doses : ComparedDoses
         Doses, already checked to be of this case and on one grid.
     constant : DoseRateConstant or None
         Λ of the Monte Carlo seed model, if known.
+    gamma : bool
+        Find the gamma index too.
 
     Returns
     -------
     xr.Dataset
         Every variable with ``units`` and ``description``, every dimension with a coordinate.
     """
-    data = xr.Dataset(attrs=_attributes(case, monte_carlo, tg43, constant))
-    _add_voxels(data, case, monte_carlo, tg43)
-    _add_structures(data, case, monte_carlo)
+    data = xr.Dataset(attrs=_attributes(case, doses, constant))
+    add_voxels(data, case, doses)
+    _add_structures(data, case, doses)
     _add_contours(data, case)
     _add_seeds(data, case)
-    add_judgement(data, monte_carlo)
-    add_difference_to_water(data, monte_carlo)
+    add_judgement(data, doses)
+    if doses.monte_carlo is not None:
+        add_difference_to_water(data, doses.monte_carlo)
+    add_evaluation(data, doses)
+    if gamma:
+        add_gamma(data, doses)
     return data
 
 
@@ -64,10 +74,7 @@ def _mapping(settings: object) -> dict[str, object]:
     return dict(found) if isinstance(found, dict) else {}
 
 
-def _attributes(
-    case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset, constant: DoseRateConstant | None
-) -> dict[str, object]:
-    settings = monte_carlo.attrs.get("settings", "{}")
+def _attributes(case: Case, doses: ComparedDoses, constant: DoseRateConstant | None) -> dict[str, object]:
     attributes: dict[str, object] = {
         "case_name": case.name,
         "case_digest": case.digest(),
@@ -76,135 +83,43 @@ def _attributes(
         "prescription_target": case.prescription.target,
         "seed_model": case.implant.model,
         "half_life_d": case.implant.half_life_d,
-        "monte_carlo_settings": str(settings),
-        "settings_digest": str(monte_carlo.attrs.get("settings_digest", "unknown")),
-        "monte_carlo_created_by": str(monte_carlo.attrs.get("created_by", "unknown")),
-        "tg43_settings": str(tg43.attrs.get("settings", "{}")),
-        "tg43_source": str(tg43.attrs["source"]),
-        "tg43_dose_rate_constant": float(tg43.attrs["dose_rate_constant"]),
-        "tg43_created_by": str(tg43.attrs.get("created_by", created_by())),
     }
-    run = {**_mapping(settings), **monte_carlo.attrs}
-    attributes.update({name: run[name] for name in _RUN_FACTS if run.get(name) is not None})
-    if constant is not None:
+    if doses.monte_carlo is not None:
+        found = doses.monte_carlo.attrs
+        settings = found.get("settings", "{}")
+        attributes |= {
+            "monte_carlo_settings": str(settings),
+            "settings_digest": str(found.get("settings_digest", "unknown")),
+            "monte_carlo_created_by": str(found.get("created_by", "unknown")),
+        }
+        run = {**_mapping(settings), **found}
+        attributes |= {name: run[name] for name in _RUN_FACTS if run.get(name) is not None}
+    if doses.tg43 is not None:
+        found = doses.tg43.attrs
+        attributes |= {
+            "tg43_settings": str(found.get("settings", "{}")),
+            "tg43_source": str(found["source"]),
+            "tg43_dose_rate_constant": float(found["dose_rate_constant"]),
+            "tg43_created_by": str(found.get("created_by", created_by())),
+        }
+    if doses.imported is not None:
+        imported = doses.imported
+        attributes |= {
+            "imported_label": imported.label,
+            "imported_origin": imported.source.origin,
+            "imported_description": imported.source.description,
+            "imported_frame_of_reference": doses.frame,
+            "imported_voxel_cm": np.array(imported.voxel),
+            "imported_covers_percent": 100.0 * imported.inside,
+        }
+    if constant is not None and doses.monte_carlo is not None and doses.tg43 is not None:
         attributes["monte_carlo_dose_rate_constant"] = constant.value
         attributes["monte_carlo_dose_rate_constant_std_dev"] = constant.std_dev
         attributes["monte_carlo_dose_rate_constant_source"] = constant.source
     return attributes
 
 
-def _add_voxels(data: xr.Dataset, case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> None:
-    for name, direction in (("x", "left"), ("y", "posterior"), ("z", "superior")):
-        centres = np.asarray(monte_carlo[name], dtype=float)
-        put(
-            data,
-            name,
-            (name,),
-            centres,
-            units="cm",
-            description=f"voxel centre, positive to the patient's {direction}",
-        )
-    # Where TG-43 finds no tissue there is nothing to compare, whatever the Monte Carlo geometry left over.
-    tissue = np.where(np.asarray(tg43.tissue_fraction) > 0, np.asarray(monte_carlo.tissue_fraction), 0.0)
-    doses = {
-        "dose_monte_carlo": (monte_carlo.dose, "Monte Carlo dose to full decay, mean over the tissue part"),
-        "dose_monte_carlo_std_dev": (
-            monte_carlo.dose_std_dev,
-            "type A standard uncertainty of the Monte Carlo dose",
-        ),
-        "dose_tg43": (tg43.dose, "TG-43 dose to full decay, mean over the tissue part"),
-    }
-    for name, (dose, description) in doses.items():
-        values = np.where(tissue > 0, np.asarray(dose, dtype=float), np.nan)
-        put(
-            data,
-            name,
-            _GRID,
-            values.astype(np.float32),
-            units="Gy",
-            description=f"{description}; NaN inside seeds",
-        )
-    difference = voxel_difference(
-        data.dose_monte_carlo,
-        data.dose_monte_carlo_std_dev,
-        data.dose_tg43,
-        tissue,
-        case.prescription.dose_gy,
-    )
-    for name, values, unit, description in (
-        ("difference", difference.dose, "Gy", "Monte Carlo minus TG-43"),
-        (
-            "difference_percent_tg43",
-            difference.percent_of_tg43,
-            "%",
-            "Monte Carlo minus TG-43 in % of the TG-43 dose",
-        ),
-        (
-            "difference_percent_prescription",
-            difference.percent_of_prescription,
-            "%",
-            "Monte Carlo minus TG-43 in % of the prescribed dose",
-        ),
-        (
-            "z_score",
-            difference.z_score,
-            "1",
-            "Monte Carlo minus TG-43 over its type A standard uncertainty; NaN where that is 0 or > 10 %",
-        ),
-    ):
-        put(data, name, _GRID, values.astype(np.float32), units=unit, description=description)
-    put(
-        data,
-        "tissue_fraction",
-        _GRID,
-        tissue.astype(np.float32),
-        units="1",
-        description="part of the voxel outside all seed capsules",
-    )
-    put(
-        data,
-        "hu",
-        _GRID,
-        np.asarray(monte_carlo.hu, dtype=np.float32),
-        units="HU",
-        description="CT number on the dose grid",
-    )
-    put(
-        data,
-        "density",
-        _GRID,
-        np.asarray(monte_carlo.density, dtype=np.float32),
-        units="g/cm3",
-        description="mass density of the voxel",
-    )
-    names = json.loads(monte_carlo.medium.attrs["names"])
-    put(
-        data,
-        "medium_number",
-        ("medium_number",),
-        np.arange(len(names)),
-        units="1",
-        description="number used in the variable medium",
-    )
-    put(
-        data,
-        "medium_name",
-        ("medium_number",),
-        np.array(names, dtype=object),
-        units="1",
-        description="name of the medium",
-    )
-    put(
-        data,
-        "medium",
-        _GRID,
-        np.asarray(monte_carlo.medium, dtype=np.uint8),
-        units="1",
-        description="medium of the voxel, a number into medium_name",
-    )
-
-
-def _add_structures(data: xr.Dataset, case: Case, monte_carlo: xr.Dataset) -> None:
+def _add_structures(data: xr.Dataset, case: Case, doses: ComparedDoses) -> None:
     structures = list(case.structures.values())
     names = np.array([s.name for s in structures], dtype=object)
     put(data, "structure", ("structure",), names, units="1", description="name of the structure")
@@ -250,7 +165,7 @@ def _add_structures(data: xr.Dataset, case: Case, monte_carlo: xr.Dataset) -> No
         units="%",
         description="part of the structure's volume in the CT that the dose grid covers",
     )
-    media = np.asarray(monte_carlo.medium).ravel()
+    media = doses.scene.medium.ravel()
     shares = np.array(
         [
             np.bincount(media, weights=fraction.ravel(), minlength=data.sizes["medium_number"])

@@ -1,35 +1,22 @@
-"""Judgement of a comparison: histograms, indices, differences and their division into terms."""
+"""What is judged in a comparison, as variables: histograms, indices, differences, a short budget."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from validation.evaluate.difference import dose_rate_constant_factor, summarise
-from validation.evaluate.dvh import dose_volume_histogram, part_volumes
-from validation.evaluate.half_samples import half_sample_doses, type_a
-from validation.evaluate.indices import (
-    INDICES,
-    StructureVoxels,
-    dose_volume_indices,
-    index_uncertainties,
-    structure_voxels,
+from validation.evaluate.indices import INDICES
+from validation.studies.comparison_doses import TG43, ComparedDoses
+from validation.studies.comparison_structure import (
+    PERCENTILES,
+    JudgedStructure,
+    constant_factor,
+    dose_levels,
+    judge_structure,
 )
+from validation.studies.comparison_voxels import label_of
 from validation.studies.dataset_file import put
 
-ENGINES = ("monte_carlo", "tg43")
-#: Percentages of a structure's volume at which the distribution of a difference is given.
-PERCENTILES = (5.0, 25.0, 50.0, 75.0, 95.0)
-DIFFERENCE_UNITS = ("Gy", "% of TG-43 dose", "% of prescription")
-# Doses of the sampled histograms, in % of the prescription: 0.5 % steps follow every curve to well below
-# its Monte Carlo uncertainty; beyond 400 % lies the volume within about 2 mm of seeds.
-_DVH_PERCENT = np.arange(0.0, 400.1, 0.5)
-
-_GRID = ("x", "y", "z")
-_DIFFERENCES = ("difference", "difference_percent_tg43", "difference_percent_prescription")
 _DOSE_RATE_CONSTANT_STEP = (
     "dose-rate constant",
     "TG-43 with the dose-rate constant of the Monte Carlo seed model: the same percentage everywhere",
@@ -47,182 +34,49 @@ _TO_MEDIUM_STEP = (
     "dose to medium",
     "Monte Carlo, dose to the tissue itself in place of dose to water: the ratio of their energy absorption (TG-186)",
 )
+_START_STEP = ("TG-43", "TG-43 with its own source data")
 _WHOLE_STEP = (
     "everything",
     "Monte Carlo: source data, finite scatter, interseed shadowing and tissue together",
 )
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """One structure: NaN where a quantity is not defined."""
+def relative_unit(label: str) -> str:
+    """Unit of a difference in % of a dose.
 
-    indices: NDArray[np.float64]  # (index, engine)
-    rescaled: NDArray[np.float64]  # (index,): TG-43 with the Monte Carlo dose-rate constant
-    rescaled_std_dev: NDArray[np.float64]  # (index,): from the uncertainty of that constant
-    to_water: NDArray[np.float64]  # (index,): Monte Carlo dose to water
-    to_water_std_dev: NDArray[np.float64]  # (index,)
-    std_dev: NDArray[np.float64]  # (index,)
-    bias: NDArray[np.float64]  # (index,)
-    curves: NDArray[np.float64]  # (engine, dose) % of the volume
-    curve_std_dev: NDArray[np.float64]  # (dose,) % of the volume
-    mean: NDArray[np.float64]  # (difference_unit,)
-    percentiles: NDArray[np.float64]  # (difference_unit, percentile)
-    relative_std_dev: float  # %
-
-
-def group_weights(monte_carlo: xr.Dataset) -> NDArray[np.float64]:
-    """Histories in each group of batches, equal weights when the result does not say.
-
-    Parameters
-    ----------
-    monte_carlo : xr.Dataset
-        With ``group_dose`` (group, voxel) and perhaps ``group_histories`` (group).
-
-    Returns
-    -------
-    (n_groups,) array
-        Weights.
+    Examples
+    --------
+    >>> relative_unit("TG-43")
+    '% of TG-43 dose'
     """
-    if "group_histories" in monte_carlo:
-        return np.asarray(monte_carlo.group_histories, dtype=float)
-    return np.ones(monte_carlo.sizes["group"])
+    return f"% of {label} dose"
 
 
-def add_judgement(data: xr.Dataset, monte_carlo: xr.Dataset) -> None:
+def add_judgement(data: xr.Dataset, doses: ComparedDoses) -> None:
     """Add histograms, indices, differences and the budget of every structure.
 
     Parameters
     ----------
     data : xr.Dataset
-        Doses, structures and attributes of a comparison; changed in place.
-    monte_carlo : xr.Dataset
-        Monte Carlo result with its group doses.
+        Voxels, structures and attributes of a comparison; changed in place.
+    doses : ComparedDoses
+        The doses; a Monte Carlo result with its group doses.
     """
-    judged = [_judge(data, monte_carlo, s) for s in range(data.sizes["structure"])]
-    _put_histograms(data, judged)
+    judged = [judge_structure(data, doses, s) for s in range(data.sizes["structure"])]
+    _put_histograms(data, doses.engines, judged)
     _put_indices(data, judged)
-    _put_differences(data, judged)
-    _put_budget(data, judged, monte_carlo)
+    _put_differences(data, doses.engines, judged)
+    _put_budget(data, doses, judged)
+    if doses.imported is not None:
+        _put_imported(data, judged)
 
 
-def _dose_rate_constant_factor(data: xr.Dataset) -> float | None:
-    if "monte_carlo_dose_rate_constant" not in data.attrs:
-        return None
-    return dose_rate_constant_factor(
-        float(data.attrs["monte_carlo_dose_rate_constant"]), float(data.attrs["tg43_dose_rate_constant"])
-    )
-
-
-def _levels(data: xr.Dataset) -> NDArray[np.float64]:
-    return _DVH_PERCENT / 100 * float(data.attrs["prescription_dose_gy"])
-
-
-def _judge(data: xr.Dataset, monte_carlo: xr.Dataset, structure: int) -> _Judged:
-    prescription, levels = float(data.attrs["prescription_dose_gy"]), _levels(data)
-    fraction = data.structure_fraction.to_numpy()[structure]
-    x, y, z = (data[axis].to_numpy() for axis in _GRID)
-    voxels = structure_voxels(part_volumes(x, y, z, fraction, data.tissue_fraction), fraction)
-
-    def at_voxels(name: str) -> NDArray[np.float64]:
-        return data[name].to_numpy().ravel()[voxels.flat].astype(float)
-
-    doses = [at_voxels(f"dose_{engine}") for engine in ENGINES]
-    indices = np.stack([dose_volume_indices(dose, voxels, prescription) for dose in doses], axis=-1)
-    curves = np.stack([_curve(dose, voxels, levels) for dose in doses])
-    factor = _dose_rate_constant_factor(data)
-    rescaled = np.full(len(INDICES), np.nan)
-    rescaled_std_dev = np.zeros(len(INDICES))
-    if factor is not None:
-        rescaled = dose_volume_indices(factor * doses[1], voxels, prescription)
-        relative = float(data.attrs["monte_carlo_dose_rate_constant_std_dev"]) / float(
-            data.attrs["monte_carlo_dose_rate_constant"]
-        )
-        higher, lower = (
-            dose_volume_indices(factor * (1.0 + sign * relative) * doses[1], voxels, prescription)
-            for sign in (1.0, -1.0)
-        )
-        rescaled_std_dev = 0.5 * np.abs(higher - lower)
-    std_dev, bias, curve_std_dev = rescaled * np.nan, rescaled * np.nan, levels * np.nan
-    groups = group_doses(monte_carlo, voxels)
-    if groups is not None and voxels.flat.size:
-        weights = group_weights(monte_carlo)
-        found = index_uncertainties(indices[:, 0], groups, voxels, prescription, weights)
-        std_dev, bias = found.std_dev, found.bias
-        halves = [
-            [_curve(dose, voxels, levels) for dose in side] for side in half_sample_doses(groups, weights)
-        ]
-        curve_std_dev = type_a(curves[0], np.array(halves)).std_dev
-    to_water, to_water_std_dev = _judge_dose_to_water(monte_carlo, voxels, prescription)
-    summaries = [summarise(at_voxels(name), voxels.volume, PERCENTILES) for name in _DIFFERENCES]
-    return _Judged(
-        indices,
-        rescaled,
-        rescaled_std_dev,
-        to_water,
-        to_water_std_dev,
-        std_dev,
-        bias,
-        curves,
-        curve_std_dev,
-        np.array([summary.mean for summary in summaries]),
-        np.stack([summary.percentiles for summary in summaries]),
-        _mean_relative_std_dev(doses[0], at_voxels("dose_monte_carlo_std_dev"), voxels),
-    )
-
-
-def _curve(
-    dose: NDArray[np.float64], voxels: StructureVoxels, levels: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    dvh = dose_volume_histogram(dose, voxels.volume)
-    return 100 * dvh.volume_at_least(levels) / dvh.volume if dvh.volume else levels * np.nan
-
-
-def _judge_dose_to_water(
-    monte_carlo: xr.Dataset, voxels: StructureVoxels, prescription: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Indices of the Monte Carlo dose to water and their type A uncertainties, NaN where it was not scored."""
-    nothing = np.full(len(INDICES), np.nan)
-    if "dose_to_water" not in monte_carlo:
-        return nothing, nothing
-    dose = monte_carlo.dose_to_water.to_numpy().ravel()[voxels.flat].astype(float)
-    indices = dose_volume_indices(dose, voxels, prescription)
-    groups = group_doses(monte_carlo, voxels, "group_dose_to_water")
-    if groups is None or not voxels.flat.size:
-        return indices, nothing
-    weights = group_weights(monte_carlo)
-    return indices, index_uncertainties(indices, groups, voxels, prescription, weights).std_dev
-
-
-def group_doses(
-    monte_carlo: xr.Dataset, voxels: StructureVoxels, name: str = "group_dose"
-) -> NDArray[np.float64] | None:
-    """Group doses at a structure's voxels, (groups, voxels) in Gy; None where they do not cover it (BODY)."""
-    if name not in monte_carlo or not monte_carlo.sizes["voxel"]:
-        return None
-    stored = np.asarray(monte_carlo.group_voxel)
-    order = np.argsort(stored)
-    place = np.minimum(np.searchsorted(stored, voxels.flat, sorter=order), stored.size - 1)
-    if not np.array_equal(stored[order[place]], voxels.flat):
-        return None
-    return np.asarray(monte_carlo[name])[:, order[place]].astype(float)
-
-
-def _mean_relative_std_dev(
-    dose: NDArray[np.float64], std_dev: NDArray[np.float64], voxels: StructureVoxels
-) -> float:
-    scored = dose > 0
-    if not scored.any():
-        return float("nan")
-    return float(100 * np.average(std_dev[scored] / dose[scored], weights=voxels.volume[scored]))
-
-
-def _put_histograms(data: xr.Dataset, judged: list[_Judged]) -> None:
+def _put_histograms(data: xr.Dataset, engines: tuple[str, ...], judged: list[JudgedStructure]) -> None:
     put(
         data,
         "engine",
         ("engine",),
-        np.array(ENGINES, dtype=object),
+        np.array(engines, dtype=object),
         units="1",
         description="what calculated the dose",
     )
@@ -230,7 +84,7 @@ def _put_histograms(data: xr.Dataset, judged: list[_Judged]) -> None:
         data,
         "dvh_dose",
         ("dvh_dose",),
-        _levels(data),
+        dose_levels(data),
         units="Gy",
         description="dose of the sampled histograms",
     )
@@ -252,7 +106,7 @@ def _put_histograms(data: xr.Dataset, judged: list[_Judged]) -> None:
     )
 
 
-def _put_indices(data: xr.Dataset, judged: list[_Judged]) -> None:
+def _put_indices(data: xr.Dataset, judged: list[JudgedStructure]) -> None:
     names, units, definitions = (
         np.array([getattr(index, part) for index in INDICES], dtype=object)
         for part in ("name", "unit", "definition")
@@ -286,12 +140,13 @@ def _put_indices(data: xr.Dataset, judged: list[_Judged]) -> None:
     )
 
 
-def _put_differences(data: xr.Dataset, judged: list[_Judged]) -> None:
+def _put_differences(data: xr.Dataset, engines: tuple[str, ...], judged: list[JudgedStructure]) -> None:
+    one, other = (label_of(engine, data) for engine in engines[:2])
     put(
         data,
         "difference_unit",
         ("difference_unit",),
-        np.array(DIFFERENCE_UNITS, dtype=object),
+        np.array(["Gy", relative_unit(other), "% of prescription"], dtype=object),
         units="1",
         description="unit in which a difference is given",
     )
@@ -309,7 +164,7 @@ def _put_differences(data: xr.Dataset, judged: list[_Judged]) -> None:
         ("structure", "difference_unit"),
         np.stack([j.mean for j in judged]),
         units="see difference_unit",
-        description="volume-weighted mean of Monte Carlo minus TG-43",
+        description=f"volume-weighted mean of {one} minus {other}",
     )
     put(
         data,
@@ -329,16 +184,43 @@ def _put_differences(data: xr.Dataset, judged: list[_Judged]) -> None:
     )
 
 
-def _put_budget(data: xr.Dataset, judged: list[_Judged], monte_carlo: xr.Dataset) -> None:
+def _put_imported(data: xr.Dataset, judged: list[JudgedStructure]) -> None:
+    put(
+        data,
+        "imported_covered",
+        ("structure",),
+        np.array([j.covered for j in judged]),
+        units="%",
+        description="part of the structure's tissue on the dose grid that the imported dose covers",
+    )
+    put(
+        data,
+        "imported_smoothing",
+        ("structure", "index"),
+        np.stack([j.smoothing for j in judged]),
+        units="see index_unit",
+        description="what taking a dose to the imported grid's points and back does to its indices: the size of what "
+        "interpolation does to the imported one",
+    )
+
+
+def _put_budget(data: xr.Dataset, doses: ComparedDoses, judged: list[JudgedStructure]) -> None:
     values = np.stack([j.indices for j in judged])
-    steps = [("TG-43", "TG-43 with its own source data"), _WHOLE_STEP]
+    monte_carlo = doses.monte_carlo
+    label = label_of(doses.engines[1], data)
+    steps = [
+        _START_STEP if doses.engines[1] == TG43 else (label, str(data.attrs["imported_origin"])),
+        _WHOLE_STEP,
+    ]
+    if monte_carlo is None:
+        steps[1] = ("everything", f"{label_of(doses.engines[0], data)}: source data and algorithm together")
     chain = [values[..., 1], values[..., 0]]
     std_dev = [np.zeros(values.shape[:2]), np.stack([j.std_dev for j in judged])]
-    if "dose_to_water" in monte_carlo:
+    if monte_carlo is not None and "dose_to_water" in monte_carlo:
         steps[1:] = [_TO_WATER_STEP, _TO_MEDIUM_STEP]
         chain.insert(1, np.stack([j.to_water for j in judged]))
         std_dev.insert(1, np.stack([j.to_water_std_dev for j in judged]))
-    if _dose_rate_constant_factor(data) is not None:
+    if constant_factor(data) is not None:
         steps[1:] = [_DOSE_RATE_CONSTANT_STEP, *(steps[1:] if len(steps) > 2 else [_OTHER_STEP])]
         chain.insert(1, np.stack([j.rescaled for j in judged]))
         std_dev.insert(1, np.stack([j.rescaled_std_dev for j in judged]))

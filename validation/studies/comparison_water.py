@@ -8,7 +8,7 @@ import xarray as xr
 from validation.evaluate.difference_to_water import difference_to_water
 from validation.evaluate.dvh import part_volumes
 from validation.evaluate.indices import structure_voxels
-from validation.studies.comparison_judgement import group_doses, group_weights
+from validation.studies.comparison_structure import group_doses, group_weights
 from validation.studies.dataset_file import put
 
 
