@@ -12,6 +12,7 @@ import typer
 from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
 from validation.commands import (
+    budget,
     cases,
     characterise,
     doses,
@@ -19,6 +20,7 @@ from validation.commands import (
     inspect,
     judgement,
     plan,
+    post_implant,
     validate,
     whole_job,
 )
@@ -40,10 +42,12 @@ for command in (
     doses.tg43,
     characterise.characterise,
     judgement.compare,
+    budget.budget,
     judgement.report,
     export.export,
     inspect.inspect,
     plan.plan,
+    post_implant.post_implant,
     validate.validate,
     whole_job.run,
     whole_job.demo,
