@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+from mcsim.hounsfield import DEFAULT_CURVE, HounsfieldCurve
 from mcsim.invalid_input import InvalidInput
+from mcsim.materials import material
 from validation.case import Image
 from validation.change.tissue_field import TissueField
 
 FloatArray = NDArray[np.float64]
 Grid = tuple[FloatArray, FloatArray, FloatArray]
-
-AIR_HU = -1000.0
 
 
 def moved_voxels(grid: Grid, field: TissueField, ratio: float) -> tuple[NDArray[np.intp], FloatArray]:
@@ -105,7 +105,13 @@ def carried(grid: Grid, values: NDArray[np.floating], field: TissueField, ratio:
     return result
 
 
-def carried_image(image: Image, field: TissueField, ratio: float, fluid: str = "tissue") -> Image:
+def carried_image(
+    image: Image,
+    field: TissueField,
+    ratio: float,
+    fluid: str = "tissue",
+    curve: HounsfieldCurve = DEFAULT_CURVE,
+) -> Image:
     """CT after the tissue moved.
 
     Parameters
@@ -118,7 +124,9 @@ def carried_image(image: Image, field: TissueField, ratio: float, fluid: str = "
         Volume ratio R of the target.
     fluid : {"tissue", "water"}
         What fills or leaves the target's volume: ``tissue`` keeps CT numbers, hence medium and density; ``water``
-        mixes them by volume with water, HU/R, in the target and its plateau.
+        gives the target and its plateau the CT number at which `curve` has the density (ρ + (R − 1) ρ_water)/R.
+    curve : HounsfieldCurve
+        Mass density by CT number; counts for water only.
 
     Returns
     -------
@@ -131,9 +139,18 @@ def carried_image(image: Image, field: TissueField, ratio: float, fluid: str = "
         return image
     numbers = sampled(grid, image.hu, origin)
     if fluid == "water":
-        # A CT number is linear in the attenuation of what is in the voxel, and that of water is 0.
         swollen = field.weights(origin)[0] == 1.0
-        numbers[swollen] = np.maximum(numbers[swollen] / ratio, AIR_HU)
+        numbers[swollen] = _mixed_with_water(numbers[swollen], ratio, curve)
     hu = np.array(image.hu)
     hu.ravel()[index] = numbers
     return Image(hu, image.x, image.y, image.z)
+
+
+def _mixed_with_water(hu: FloatArray, ratio: float, curve: HounsfieldCurve) -> FloatArray:
+    """CT numbers of tissue whose volume water brought to R times its own."""
+    density = np.interp(hu, curve.hu, curve.density)
+    mixed = (density + (ratio - 1.0) * material("water").density) / ratio
+    # The change of the number, not the number of the density: where the curve is level the number stays.
+    return np.asarray(
+        hu + np.interp(mixed, curve.density, curve.hu) - np.interp(density, curve.density, curve.hu)
+    )

@@ -72,7 +72,13 @@ class DeformedCase:
     largest_push: float
 
 
-def deform(case: Case, change: TissueChange, time_d: float, field: TissueField | None = None) -> DeformedCase:
+def deform(
+    case: Case,
+    change: TissueChange,
+    time_d: float,
+    field: TissueField | None = None,
+    curve: HounsfieldCurve = DEFAULT_CURVE,
+) -> DeformedCase:
     """Move a case's CT, structures and seeds to a time.
 
     Parameters
@@ -85,6 +91,8 @@ def deform(case: Case, change: TissueChange, time_d: float, field: TissueField |
         Days after implantation, infinity allowed.
     field : TissueField, optional
         ``change.field(case)`` if it is at hand: many times need it once.
+    curve : HounsfieldCurve
+        Mass density by CT number, for added water only; that of the simulation.
 
     Returns
     -------
@@ -102,7 +110,7 @@ def deform(case: Case, change: TissueChange, time_d: float, field: TissueField |
     when = f"{time_d:g} d after implantation, target volume x {ratio:.6g}"
     moved = replace(
         case,
-        image=carried_image(case.image, field, ratio, change.fluid),
+        image=carried_image(case.image, field, ratio, change.fluid, curve),
         structures={name: carried_structure(s, field, ratio) for name, s in case.structures.items()},
         implant=seeds.implant,
         provenance={**case.provenance, "tissue change": when},
@@ -110,7 +118,13 @@ def deform(case: Case, change: TissueChange, time_d: float, field: TissueField |
     return DeformedCase(moved, float(time_d), ratio, seeds.pushed, seeds.largest_push)
 
 
-def deformed_case(case: Case, change: TissueChange, time_d: float, field: TissueField | None = None) -> Case:
+def deformed_case(
+    case: Case,
+    change: TissueChange,
+    time_d: float,
+    field: TissueField | None = None,
+    curve: HounsfieldCurve = DEFAULT_CURVE,
+) -> Case:
     """The case of `deform` by itself, for an engine to simulate.
 
     Examples
@@ -121,7 +135,7 @@ def deformed_case(case: Case, change: TissueChange, time_d: float, field: Tissue
     >>> deformed_case(neck, none, 5.0).digest() == neck.digest()
     True
     """
-    return deform(case, change, time_d, field).case
+    return deform(case, change, time_d, field, curve).case
 
 
 def mass_change(
