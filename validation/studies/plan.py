@@ -262,7 +262,7 @@ def _plan(case: Case, target: str, planning: Planning, trial: Trial, existing: I
         settings,
         trial.strength_mbq,
         trial.d90,
-        trial.d90 >= settings.prescription,
+        bool(trial.d90 >= settings.prescription),
         _bound(trial, settings),
         {reason: count for reason, count in Counter(lines.refused).most_common() if count},
         lines.wanted,

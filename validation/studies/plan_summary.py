@@ -116,7 +116,7 @@ def limits(plan: Plan) -> list[dict[str, object]]:
             {
                 "limit": f"{name} {limit}",
                 "value": round(value, 3) if np.isfinite(value) else None,
-                "kept": kept,
+                "kept": bool(kept),
             }
         )
 
