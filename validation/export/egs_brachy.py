@@ -175,7 +175,7 @@ def input_text(
     names = ", ".join(egs_medium(medium) for medium in media)
     blocks = [
         f"""\
-# {len(implant)} seeds {implant.model} in the voxels of {name}.egsphant.gz, written by seedmc and not run by it: check it.
+# {len(implant)} seeds {implant.model} in the voxels of {name}.egsphant.gz, written by seedmc, not run: check it.
 # Assumed:
 #  - egs_brachy's own library under {_LIBRARY} holds the seed ({folder}) and its media;
 #  - run it in the folder of these files, or put full paths;

@@ -16,6 +16,8 @@ from validation.export.dicom_export import DicomExport, decimal, reference
 from validation.export.rtplan import plan_uid
 
 _CM = 10.0  # mm
+_LONGEST_COMMENT = 64  # characters of an LO value
+_NOISE = 6.0  # standard uncertainties; a dose further below 0 is not a dose with noise
 _UNEVEN = 1e-4  # cm, a hundredth of what DICOM positions in mm are asked to keep
 
 
@@ -34,7 +36,7 @@ def dose_file(
     export : DicomExport
         The case whose plan it is the dose of.
     dose : ImportedDose
-        Dose in Gy; evenly spaced in x and y.
+        Dose in Gy; evenly spaced in x and y. What noise makes negative becomes 0; the comment says how many.
     uncertainty : bool
         Write the standard uncertainty (DoseType ERROR) instead of the dose; unknown becomes 0.
     heterogeneity : tuple of str
@@ -50,18 +52,13 @@ def dose_file(
     Raises
     ------
     InvalidInput
-        There is no uncertainty, a dose is negative, or the grid is uneven in a plane.
+        There is no uncertainty, a dose is negative by more than noise, or the grid is uneven in a plane.
     """
     values = dose.std_dev if uncertainty else dose.dose
     what = "uncertainty" if uncertainty else "dose"
     if values is None:
         raise InvalidInput(f"{dose.origin} has no uncertainty, expected one. Export the dose alone.")
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0)
-    if values.min() < 0:
-        raise InvalidInput(
-            f"smallest dose of {dose.origin} is {values.min():g} Gy, expected >= 0 (a physical dose in DICOM is not "
-            f"negative). Export it as 3ddose or CSV."
-        )
+    values, clipped = _not_negative(np.nan_to_num(values, nan=0.0, posinf=0.0), dose)
     # PS3.3 section C.8.8.3.4: errors are stored with a sign, doses without.
     if bits not in (16, 32):
         raise InvalidInput(
@@ -90,7 +87,9 @@ def dose_file(
     data.DoseUnits, data.DoseType = "GY", "ERROR" if uncertainty else "PHYSICAL"
     data.DoseSummationType = "PLAN"
     data.DoseGridScaling = decimal(scaling)
-    data.DoseComment = (f"standard uncertainty, {dose.description}" if uncertainty else dose.description)[:64]
+    note = f", {clipped} noise < 0 set to 0" if clipped else ""
+    words = f"standard uncertainty, {dose.description}" if uncertainty else dose.description
+    data.DoseComment = words[: _LONGEST_COMMENT - len(note)] + note
     if heterogeneity:
         data.TissueHeterogeneityCorrection = list(heterogeneity)
     data.ReferencedRTPlanSequence = [reference(PLAN, plan_uid(export))]
@@ -98,6 +97,18 @@ def dose_file(
     data.PixelData = np.ascontiguousarray(np.transpose(stored, (2, 1, 0)).astype(kind)).tobytes()
     data["PixelData"].VR = "OW"
     return data
+
+
+def _not_negative(values: NDArray[np.float64], dose: ImportedDose) -> tuple[NDArray[np.float64], int]:
+    """Values with noise below 0 set to 0, and how many: DICOM's doses have no sign."""
+    negative = values < 0
+    spread = np.zeros_like(values) if dose.std_dev is None else np.nan_to_num(dose.std_dev, posinf=0.0)
+    if (values < -_NOISE * spread).any():
+        raise InvalidInput(
+            f"smallest dose of {dose.origin} is {values.min():g} Gy, expected >= 0, or below 0 by noise only (a "
+            f"physical dose in DICOM has no sign). Export it as 3ddose or CSV."
+        )
+    return np.where(negative, 0.0, values), int(negative.sum())
 
 
 def _spacing(centres: NDArray[np.float64], name: str, origin: str) -> float:
