@@ -47,6 +47,8 @@ class PlanPicture:
     entries, tips : ndarray, shape (k, 3)
     numbers : ndarray of int, shape (k,)
         Needles.
+    needles : ndarray of int, shape (n,)
+        Needle of each seed.
     """
 
     title: str
@@ -64,6 +66,7 @@ class PlanPicture:
     entries: FloatArray
     tips: FloatArray
     numbers: NDArray[np.int64]
+    needles: NDArray[np.int64]
 
 
 def write_figure(picture: PlanPicture, path: str | Path) -> None:
@@ -161,7 +164,14 @@ def _across(ax: Axes, picture: PlanPicture) -> None:
     entries = picture.entries @ frame.T
     for entry, tip, number in zip(entries, tips, picture.numbers, strict=True):
         ax.plot([entry[0], tip[0]], [entry[1], tip[1]], color="#A08000", lw=0.8)
-        ax.annotate(str(number), tip, textcoords="offset points", xytext=(7, 5), fontsize=9)
+        # Seeds of a needle lie behind one another: their count stands beside its number.
+        ax.annotate(
+            f"{number} ({(picture.needles == number).sum()})",
+            tip,
+            textcoords="offset points",
+            xytext=(7, 5),
+            fontsize=9,
+        )
     seeds = picture.seeds @ frame.T
     ax.scatter(*seeds[picture.in_place].T, s=45, color=PLACED_COLOUR, edgecolor="black", zorder=3)
     ax.scatter(*seeds[~picture.in_place].T, s=45, color=SEED_COLOUR, edgecolor="black", zorder=3)
@@ -170,7 +180,7 @@ def _across(ax: Axes, picture: PlanPicture) -> None:
     ax.grid(color="#DDDDDD", lw=0.5)
     ax.set_aspect("equal")
     words = ", ".join(f"{v:.2f}" for v in direction)
-    ax.set_title(f"along the needles ({words}), numbers of needles")
+    ax.set_title(f"along the needles ({words}), number of the needle (of its seeds)")
     ax.set_xlabel("across / cm")
     ax.set_ylabel("across / cm")
 

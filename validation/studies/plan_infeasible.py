@@ -112,16 +112,14 @@ def why_infeasible(
         Those that suffice first, then by the D90 they allow.
     """
     places = np.zeros((0, 3)) if existing is None else existing.positions
-    _, around = prepare(case, target, settings, seed, source, existing, existing_dose)
+    planning, around = prepare(case, target, settings, seed, source, existing, existing_dose)
     kinds = tuple(dict.fromkeys(obstacle.kind for obstacle in around.obstacles))
     found = []
     for text, lifted in relaxations(settings, kinds):
-        planning, around = prepare(case, target, lifted, seed, source, existing, existing_dose)
-        reached = max(
-            reachable_d90(planning, needles, max(lifted.strengths_mbq))
-            for needles in needle_choices(around, lifted, places, lines)
-        )
-        found.append(Relaxation(text, reached, reached >= settings.prescription))
+        choices = needle_choices(around.with_margins(lifted.margins), lifted, places, lines)
+        changed = replace(planning, settings=lifted)
+        reached = max(reachable_d90(changed, needles, max(lifted.strengths_mbq)) for needles in choices)
+        found.append(Relaxation(text, reached, bool(reached >= settings.prescription)))
         say(f"{text}: D90 {reached:.0f} Gy")
     return sorted(found, key=lambda r: (not r.suffices, -round(min(r.d90, settings.prescription), 3)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mcsim.invalid_input import InvalidInput
 from validation.case import Case, Structure
 from validation.evaluate.structure_fractions import structure_fractions
-from validation.studies.plan_settings import PlanSettings
+from validation.studies.plan_settings import Margins, PlanSettings
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -101,6 +101,11 @@ class Surroundings:
         shape = np.array(self.body.shape)
         inside = ((at >= 0) & (at < shape)).all(axis=-1)
         return np.clip(at, 0, shape - 1), inside
+
+    def with_margins(self, margins: Margins) -> Surroundings:
+        """The same patient with other margins around obstacles."""
+        changed = tuple(replace(o, margin=float(getattr(margins, o.kind))) for o in self.obstacles)
+        return replace(self, obstacles=changed)
 
     def skin_distance(self, points: FloatArray) -> FloatArray:
         """Distance of points inside the body from the skin, cm; never more than the true one, but for rounding."""

@@ -53,4 +53,5 @@ def picture_of(plan: Plan, dosimetry: Dosimetry) -> PlanPicture:
         entries=table.entries,
         tips=table.tips,
         numbers=table.numbers,
+        needles=seeds.needles,
     )
