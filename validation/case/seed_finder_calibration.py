@@ -19,8 +19,8 @@ Mask = NDArray[np.bool_]
 USUAL_EXCESS, USUAL_SIGMA = 18000.0, 0.05
 LEAST_EXCESS, MOST_EXCESS = 6000.0, 60000.0
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.15
-_TRIED = 6
-_LEAST_AGREEMENT = 0.7
+_TRIED = 8
+_LEAST_AGREEMENT, _ALIKE = 0.7, 0.1
 _CONNECTED = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -45,7 +45,7 @@ def calibrated(
     Returns
     -------
     SeedImage
-        The median over the better half of the spots that a rod explains; usual values where there are none.
+        The median over the fainter half of the spots that a rod explains best; usual values where there are none.
     """
     usual = SeedImage(USUAL_EXCESS, USUAL_SIGMA, USUAL_SIGMA, image.spacing, length)
     level = 0.5 * min(usual.least_peak(), float(np.median(ceiling[allowed])))
@@ -58,16 +58,21 @@ def calibrated(
         if np.linalg.norm(extent) < length + 0.3 + 2 * max(image.spacing):
             spots.append((float(excess[box][own].sum()), number, box))
     spots.sort(key=lambda s: -s[0])
+    # Spread over the brightest: all of the very brightest may be pairs of seeds that touch.
+    spots = spots[: 2 * min(_TRIED, wanted or _TRIED)]
+    chosen = np.unique(np.linspace(0, len(spots) - 1, min(_TRIED, len(spots))).astype(int)) if spots else []
     fits = []
-    for _, number, box in spots[: min(_TRIED, 2 * wanted if wanted else _TRIED)]:
+    for k in chosen:
+        _, number, box = spots[k]
         fitted = _free_fit(_spot(image, excess, ceiling, labels, number, box), usual)
         if fitted[0] > _LEAST_AGREEMENT:
             fits.append(fitted)
     if not fits:
         return usual
-    fits.sort(key=lambda f: -f[0])
-    best = np.array([f[1:] for f in fits[: max(3, (len(fits) + 1) // 2)]])
-    amount, in_plane, along_z = np.median(best, axis=0)
+    best = max(f[0] for f in fits)
+    alike = sorted((f for f in fits if f[0] > best - _ALIKE), key=lambda f: f[1])
+    # Two seeds seen as one have twice the excess: the lower half counts.
+    amount, in_plane, along_z = np.median([f[1:] for f in alike[: (len(alike) + 1) // 2]], axis=0)
     return replace(usual, excess=float(amount), sigma_in_plane=float(in_plane), sigma_along_z=float(along_z))
 
 
