@@ -38,6 +38,7 @@ FloatArray = NDArray[np.float64]
 
 # Of a trial run that chooses the control's multiples: photons of all seeds, and a history number no run reaches.
 TRIAL_HISTORIES, FIRST_TRIAL_HISTORY = 80_000, 2**40
+NOTHING_KNOWN = np.zeros((0, 0, 0, 0), np.float32)
 
 
 class BatchTransport:
@@ -191,13 +192,11 @@ class BatchTransport:
             result.add(number, self.collected(tallied))
             return
         (tallies,) = tallied
-        control = self.control
+        known = control.known if (control := self.control) else NOTHING_KNOWN
         if self._dose is None:
             self._dose = np.empty(self.shape)
         for quantity in range(len(self.quantities)):
-            collect_quantity(tallies, quantity, self._dose)
-            if control:
-                self._dose += control.known[quantity]
+            collect_quantity(tallies, quantity, known, self._dose)
             result.add_quantity(number, quantity, self._dose)
         spectrum = self._regions.sum(tallies.spectrum) if self._regions else None
         result.complete(number, tallies.balance, spectrum)
@@ -217,7 +216,7 @@ class BatchTransport:
             spectrum = np.sum([self._regions.sum(t.spectrum) for t in tallied], axis=0)
         doses = np.empty((len(tallied), len(self.quantities), *self.shape))
         for tallies, dose in zip(tallied, doses, strict=True):
-            collect(tallies, dose)
+            collect(tallies, NOTHING_KNOWN, dose)
             self._pool.append(tallies)
         dose = doses[0] if len(doses) == 1 else doses.sum(axis=0)
         seed_dose = doses[:, 0].copy() if self._settings.per_seed else None

@@ -6,14 +6,15 @@ from mcsim.kernels._jit import jit
 
 
 @jit
-def collect_quantity(tallies, quantity, dose):
-    """One quantity of a block's tallies into `dose` (nx, ny, nz).
+def collect_quantity(tallies, quantity, known, dose):
+    """One quantity of a block's tallies, and what is `known` of it, into `dose` (nx, ny, nz).
 
     The quantities are dose to medium, dose to water, primary dose to medium and, where it is scored, energy deposited
-    over density.
+    over density. `known` (quantities, nx, ny, nz), or none of them.
     """
     primary, scattered = tallies.primary, tallies.scattered
     water, deposited = tallies.water, tallies.deposited
+    is_known = quantity < known.shape[0]
     nx, ny, nz = dose.shape
     for ix in range(nx):
         for iy in range(ny):
@@ -21,13 +22,14 @@ def collect_quantity(tallies, quantity, dose):
             for iz in range(nz):
                 k = first + iz
                 if quantity == 0:
-                    dose[ix, iy, iz] = primary[k] + scattered[k]
+                    scored = primary[k] + scattered[k]
                 elif quantity == 1:
-                    dose[ix, iy, iz] = primary[k] + scattered[k] + water[k]
+                    scored = primary[k] + scattered[k] + water[k]
                 elif quantity == 2:
-                    dose[ix, iy, iz] = primary[k]
+                    scored = primary[k]
                 else:
-                    dose[ix, iy, iz] = deposited[k]
+                    scored = deposited[k]
+                dose[ix, iy, iz] = scored + (known[quantity, ix, iy, iz] if is_known else 0.0)
 
 
 @jit
@@ -42,8 +44,8 @@ def clear(tallies):
 
 
 @jit
-def collect(tallies, dose):
-    """Move the tallies of a block into `dose` (quantities, nx, ny, nz) and leave zeros behind."""
+def collect(tallies, known, dose):
+    """Move the tallies of a block, and what is known, into `dose` (quantities, nx, ny, nz) and leave zeros behind."""
     for quantity in range(dose.shape[0]):
-        collect_quantity(tallies, quantity, dose[quantity])
+        collect_quantity(tallies, quantity, known, dose[quantity])
     clear(tallies)

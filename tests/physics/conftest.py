@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from mcsim.batch_transport import NOTHING_KNOWN
 from mcsim.kernels._jit import allocating_jit
 from mcsim.kernels.collect import collect
 from mcsim.kernels.given_photons import follow_photons, interact_often
@@ -83,7 +84,7 @@ class Transport:
         )  # fmt: skip
         self.spectrum, balance = tallies.spectrum.copy(), tallies.balance.copy()
         self.scored = np.zeros((4, *self.voxels.shape))
-        collect(tallies, self.scored)
+        collect(tallies, NOTHING_KNOWN, self.scored)
         return self.scored[0], balance
 
 
