@@ -114,7 +114,9 @@ def fewest_seeds_bound(
         objective,
         integrality=np.ones(total) if nodes > 0 else np.zeros(total),
         bounds=Bounds(0, 1),
-        constraints=LinearConstraint(sp.vstack(rows).tocsc(), np.concatenate(lows), np.concatenate(highs)),
+        constraints=LinearConstraint(
+            sp.csc_array(sp.vstack(rows)), np.concatenate(lows), np.concatenate(highs)
+        ),
         options={"node_limit": nodes} if nodes > 0 else {},
     )
     slots = np.zeros(0, np.int64)

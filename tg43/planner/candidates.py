@@ -147,7 +147,7 @@ def segment_distance(start: FloatArray, end: FloatArray, starts: FloatArray, end
     s = np.clip((b * t - c) / a, 0.0, 1.0) if a > 0 else np.zeros_like(t)
     # The clamp of s may free t again.
     t = np.clip(np.where(e > 0, (b * s + f) / np.where(e > 0, e, 1.0), 0.0), 0.0, 1.0)
-    return np.linalg.norm(start + s[:, None] * d1 - starts - t[:, None] * d2, axis=1)
+    return np.asarray(np.linalg.norm(start + s[:, None] * d1 - starts - t[:, None] * d2, axis=1))
 
 
 def needle_distances(candidates: Candidates) -> FloatArray:

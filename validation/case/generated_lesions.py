@@ -126,7 +126,8 @@ def generated_lesion(number: int) -> Case:
     for name, shape in (("GTV", gtv), ("PTV", ptv)):
         structures[name] = contoured(name, "target", shape, image.z)
     middle = np.array([solid.centre])
-    implant = Implant("6711", middle, [[1.0, 0.0, 0.0]], [0.635], 59.4, [-1])
+    axis, strength, needle = np.array([[1.0, 0.0, 0.0]]), np.array([0.635]), np.array([-1])
+    implant = Implant("6711", middle, axis, strength, 59.4, needle)
     return Case(
         name=f"lesion-{number:02d}",
         image=Image(hu, image.x, image.y, image.z),

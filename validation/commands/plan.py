@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from validation.studies.plan_settings import PlanSettings
     from validation.studies.plan_supplement import InPlace
 
+Value = TypeVar("Value")
 # Millimetres to centimetres leave a digit at the end, which would make 5 mm more than 5 mm.
 DIGITS = 9
 
@@ -257,7 +259,7 @@ def _settings(
     return replace(settings, bone_inside_target=dose.site == "bone")
 
 
-def _known(what: str, name: str, known: dict[str, object]) -> object:
+def _known(what: str, name: str, known: Mapping[str, Value]) -> Value:
     if name not in known:
         raise InvalidInput(f"{what} is {name!r}, expected one of {', '.join(known)}. Choose one of these.")
     return known[name]

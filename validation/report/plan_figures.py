@@ -110,7 +110,7 @@ def _plane(ax: Axes, picture: PlanPicture, normal: int, middle: FloatArray, name
     a, b = coordinates[across], coordinates[up]
 
     def cut(volume: FloatArray) -> FloatArray:
-        return np.take(volume, index, axis=normal).T
+        return np.asarray(np.take(volume, index, axis=normal).T)
 
     ax.pcolormesh(a, b, cut(picture.hu), cmap="gray", vmin=WINDOW[0], vmax=WINDOW[1], rasterized=True)
     for colour, organ in zip(_cycled(len(picture.organs)), picture.organs.values(), strict=True):
@@ -154,9 +154,8 @@ def _across(ax: Axes, picture: PlanPicture) -> None:
     cloud = np.column_stack([c[i] for c, i in zip(coordinates, inside, strict=True)]) @ frame.T
     step = 0.12
     low, high = cloud.min(axis=0) - 3 * step, cloud.max(axis=0) + 3 * step
-    counts, xs, ys = np.histogram2d(
-        *cloud.T, bins=[np.arange(a, b + step, step) for a, b in zip(low, high, strict=True)]
-    )
+    xs, ys = (np.arange(a, b + step, step) for a, b in zip(low, high, strict=True))
+    counts, _, _ = np.histogram2d(cloud[:, 0], cloud[:, 1], bins=(xs, ys))
     _outline(
         ax, xs[:-1] + step / 2, ys[:-1] + step / 2, (counts > 0).astype(float).T, 0.5, TARGET_COLOUR, 2.2, "-"
     )
@@ -173,8 +172,8 @@ def _across(ax: Axes, picture: PlanPicture) -> None:
             fontsize=9,
         )
     seeds = picture.seeds @ frame.T
-    ax.scatter(*seeds[picture.in_place].T, s=45, color=PLACED_COLOUR, edgecolor="black", zorder=3)
-    ax.scatter(*seeds[~picture.in_place].T, s=45, color=SEED_COLOUR, edgecolor="black", zorder=3)
+    for which, colour in ((picture.in_place, PLACED_COLOUR), (~picture.in_place, SEED_COLOUR)):
+        ax.scatter(seeds[which, 0], seeds[which, 1], s=45, color=colour, edgecolor="black", zorder=3)
     ax.set_xlim(low[0] - 0.4, high[0] + 0.4)
     ax.set_ylim(low[1] - 0.4, high[1] + 0.4)
     ax.grid(color="#DDDDDD", lw=0.5)

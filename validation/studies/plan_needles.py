@@ -164,7 +164,8 @@ def _checked(
     slots = origin[:, None] + (nearest[:, None] + offsets)[..., None] * axis[:, None]
     wanted = inside(slots) >= 0.0
     hit = wanted.any(axis=1)
-    origin, axis, nearest, slots, wanted = (a[hit] for a in (origin, axis, nearest, slots, wanted))
+    origin, axis, nearest, slots = (a[hit] for a in (origin, axis, nearest, slots))
+    wanted = np.asarray(wanted[hit], dtype=np.bool_)
     refused: Counter[str] = Counter()
     allowed = wanted.copy()
 
@@ -183,7 +184,7 @@ def _checked(
     entries = path[np.arange(len(path)), entry]
     depth = ((slots - entries[:, None]) * axis[:, None]).sum(axis=-1)
     refuse(depth + TIP_BEYOND > settings.longest_needle, TOO_LONG)
-    walked = np.arange(along.size)[None, :] >= entry[:, None]
+    walked = np.asarray(np.arange(along.size)[None, :] >= entry[:, None], dtype=np.bool_)
     walked &= allowed.any(axis=1)[:, None]
     tip_index = np.searchsorted(along, offsets + TIP_BEYOND)
     for obstacle in around.obstacles:

@@ -249,7 +249,7 @@ def _bone(
     step = axes[0][1] - axes[0][0]
     large = np.bincount(labels.ravel()) * step**3 >= SMALLEST_BONE
     large[0] = False
-    return large[labels]
+    return np.asarray(large[labels])
 
 
 def _air(hu: NDArray[np.float32], body: BoolArray) -> BoolArray:

@@ -156,9 +156,20 @@ def limits(plan: Plan) -> list[dict[str, object]]:
             apart >= 10 * settings.needle_spacing - 1e-4,
         )
     if plan.existing is not None:
-        beside = 10 * float(scipy.spatial.cKDTree(plan.existing.positions).query(planned.positions)[0].min())
+        beside = 10 * nearest(plan.existing.positions, planned.positions)
         row("planned from seeds in place, mm:", ">= 5", beside, beside >= 5 - 1e-4)
     return rows
+
+
+def nearest(places: FloatArray, others: FloatArray) -> float:
+    """Least distance of two sets of places, cm.
+
+    Examples
+    --------
+    >>> nearest(np.zeros((1, 3)), np.array([[0.0, 0.0, 2.0], [0.0, 0.0, 1.0]]))
+    1.0
+    """
+    return float(np.min(scipy.spatial.cKDTree(places).query(others)[0]))
 
 
 def seed_gaps(planned: Implant) -> FloatArray:
@@ -179,9 +190,7 @@ def needle_distance(planned: Implant) -> float:
         first, last = own[order[0]], own[order[-1]]
         steps = max(2, int(np.ceil(np.linalg.norm(last - first) / 0.02)) + 1)
         samples.append(first + np.linspace(0, 1, steps)[:, None] * (last - first))
-    return min(
-        float(scipy.spatial.cKDTree(a).query(b)[0].min()) for i, a in enumerate(samples) for b in samples[:i]
-    )
+    return min(nearest(a, b) for i, a in enumerate(samples) for b in samples[:i])
 
 
 def needle_clearances(planned: Implant, around: Surroundings) -> list[tuple[str, float, float]]:

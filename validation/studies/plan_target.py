@@ -105,10 +105,10 @@ def target_of(case: Case, name: str) -> Target:
         )
     step = float(np.cbrt(volume / SAMPLES))
     # Off the lattice of needles, whose places are round numbers.
-    axes = tuple(c + 0.317 * step for c in box_around(structure, step, step))
-    part = structure_fractions(structure, *axes)
+    x, y, z = (c + 0.317 * step for c in box_around(structure, step, step))
+    part = structure_fractions(structure, x, y, z)
     kept = part > 0.05
-    points = np.column_stack([c[i] for c, i in zip(axes, np.nonzero(kept), strict=True)])
+    points = np.column_stack([c[i] for c, i in zip((x, y, z), np.nonzero(kept), strict=True)])
     fine = box_around(structure, VOXEL, VOXEL)
     return Target(structure, points, part[kept] * step**3, fine, structure_fractions(structure, *fine))
 
