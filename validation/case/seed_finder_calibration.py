@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 USUAL_EXCESS, USUAL_SIGMA = 18000.0, 0.05
 LEAST_EXCESS, MOST_EXCESS = 6000.0, 60000.0
 LEAST_SIGMA, MOST_SIGMA = 0.01, 0.15
-_TRIED = 8
+_TRIED, _ENOUGH, _LEVELS = 8, 4, (1.0, 2.0, 4.0)
 _LEAST_AGREEMENT, _ALIKE = 0.7, 0.1
 _CONNECTED = np.ones((3, 3, 3), dtype=bool)
 
@@ -48,25 +48,23 @@ def calibrated(
         The median over the fainter half of the spots that a rod explains best; usual values where there are none.
     """
     usual = SeedImage(USUAL_EXCESS, USUAL_SIGMA, USUAL_SIGMA, image.spacing, length)
-    level = 0.5 * min(usual.least_peak(), float(np.median(ceiling[allowed])))
-    labels, _ = scipy.ndimage.label(allowed & (excess > level), _CONNECTED)
-    spots = []
-    for number, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
-        own = labels[box] == number
-        extent = [s * (b.stop - b.start) for s, b in zip(image.spacing, box, strict=True)]
-        # A lone seed: not longer than itself, its blur and a voxel at each end.
-        if np.linalg.norm(extent) < length + 0.3 + 2 * max(image.spacing):
-            spots.append((float(excess[box][own].sum()), number, box))
-    spots.sort(key=lambda s: -s[0])
-    # Spread over the brightest: all of the very brightest may be pairs of seeds that touch.
-    spots = spots[: 2 * min(_TRIED, wanted or _TRIED)]
-    chosen = np.unique(np.linspace(0, len(spots) - 1, min(_TRIED, len(spots))).astype(int)) if spots else []
-    fits = []
-    for k in chosen:
-        _, number, box = spots[k]
-        fitted = _free_fit(_spot(image, excess, ceiling, labels, number, box), usual)
-        if fitted[0] > _LEAST_AGREEMENT:
-            fits.append(fitted)
+    top = float(np.median(ceiling[allowed]))
+    fits: list[tuple[float, float, float, float]] = []
+    # Seeds that are merged at a low level are apart at a higher one.
+    for factor in _LEVELS:
+        level = min(factor * 0.5 * usual.least_peak(), 0.7 * top)
+        labels, _ = scipy.ndimage.label(allowed & (excess > level), _CONNECTED)
+        spots = _lone_spots(excess, labels, image.spacing, length)
+        # Spread over the brightest: all of the very brightest may be pairs of seeds that touch.
+        spots = spots[: 2 * min(_TRIED, wanted or _TRIED)]
+        chosen = np.unique(np.linspace(0, len(spots) - 1, min(_TRIED, len(spots))).astype(int)) if spots else []
+        for k in chosen:
+            _, number, box = spots[k]
+            fitted = _free_fit(_spot(image, excess, ceiling, labels, number, box), usual)
+            if fitted[0] > _LEAST_AGREEMENT:
+                fits.append(fitted)
+        if len(fits) >= _ENOUGH:
+            break
     if not fits:
         return usual
     best = max(f[0] for f in fits)
@@ -74,6 +72,19 @@ def calibrated(
     # Two seeds seen as one have twice the excess: the lower half counts.
     amount, in_plane, along_z = np.median([f[1:] for f in alike[: (len(alike) + 1) // 2]], axis=0)
     return replace(usual, excess=float(amount), sigma_in_plane=float(in_plane), sigma_along_z=float(along_z))
+
+
+def _lone_spots(
+    excess: FloatArray, labels: NDArray[np.int32], spacing: tuple[float, float, float], length: float
+) -> list[tuple[float, int, tuple[slice, ...]]]:
+    """Patches not longer than a seed, its blur and a voxel at each end, the brightest first."""
+    spots = []
+    for number, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
+        own = labels[box] == number
+        extent = [s * (b.stop - b.start) for s, b in zip(spacing, box, strict=True)]
+        if np.linalg.norm(extent) < length + 0.3 + 2 * max(spacing):
+            spots.append((float(excess[box][own].sum()), number, box))
+    return sorted(spots, key=lambda s: -s[0])
 
 
 def _spot(

@@ -17,7 +17,7 @@ from validation.case.seed_finder_calibration import (
     MOST_SIGMA,
     calibrated,
 )
-from validation.case.seed_finder_fit import ROBUST_SCALE, SPAN, Pose, Rod, Voxels, best_rod, explains, judged, mirrored, refined, robust_cost
+from validation.case.seed_finder_fit import LEAST_ENERGY, ROBUST_SCALE, SPAN, Pose, Rod, Voxels, best_rod, explains, judged, mirrored, refined, robust_cost
 from validation.case.seed_finder_image import SeedImage, directions
 
 FloatArray = NDArray[np.float64]
@@ -37,6 +37,8 @@ _MOST_IN_PATCH = 12
 _LEAST_PROMINENCE = 0.35
 # How a seed looks is learnt anew from rods that agree so well, so many at most, until it changes no more.
 _LEARN_FROM, _LEARNERS, _PASSES = 0.85, 12, 3
+# Other looks to start from, (HU, cm), where fewer than this share of the seeds there are was found.
+_OTHER_LOOKS, _FEW = ((18000.0, 0.05), (18000.0, 0.09), (40000.0, 0.05)), 0.6
 _SETTLED, _BLUR = 0.1, 0.1  # change of the logarithm of the excess; cm of blur that count as much as one
 _TOGETHER = 0.7  # cm: seeds nearer than this are refined together,
 _MOST_TOGETHER = 5  # so many at most
@@ -58,6 +60,8 @@ class Search:
         How a seed looks.
     most : int
         Seeds that one bright patch may hold.
+    wanted : int, optional
+        Seeds there are.
     poses : list
         Centre and direction of every seed so far.
     """
@@ -68,6 +72,7 @@ class Search:
     ceiling: FloatArray
     seen: SeedImage
     most: int
+    wanted: int | None
     poses: list[Pose] = field(default_factory=list)
     _shown: dict[int, tuple[Pose, tuple[NDArray[np.intp], ...], FloatArray]] = field(default_factory=dict)
 
@@ -85,7 +90,7 @@ class Search:
         background = np.maximum(background, _LEAST_BACKGROUND)
         excess, ceiling = hu - background, float(hu[inside].max()) - background
         seen = calibrated(part, excess, ceiling, inside, wanted, length)
-        return cls(part, inside, excess, ceiling, seen, max(_MOST_IN_PATCH, wanted or 0))
+        return cls(part, inside, excess, ceiling, seen, max(_MOST_IN_PATCH, wanted or 0), wanted)
 
     @property
     def level(self) -> float:
@@ -95,19 +100,34 @@ class Search:
         return max(half, 3 * 1.48 * float(np.median(np.abs(self.excess[self.allowed]))))
 
     def run(self) -> list[Rod]:
+        """Find rods; from another idea of how a seed looks where the first finds too few."""
+        learnt = self.seen
+        best = self._from(learnt)
+        poses, seen = self.poses, self.seen
+        for excess, sigma in _OTHER_LOOKS:
+            if _plausible(best) >= _FEW * (self.wanted or 1):
+                break
+            rods = self._from(replace(learnt, excess=excess, sigma_in_plane=sigma, sigma_along_z=sigma))
+            if _plausible(rods) > _plausible(best):
+                best, poses, seen = rods, self.poses, self.seen
+        self.poses, self.seen = poses, seen
+        return best
+
+    def _from(self, seen: SeedImage) -> list[Rod]:
         """Find rods, learn from them how a seed looks, and find them again if that changed."""
-        rods = self._pass()
+        self.seen = seen
+        rods: list[Rod] = []
         for _ in range(_PASSES):
+            self.poses, self._shown = [], {}
+            rods = self._pass()
             good = [r for r in rods if r.agreement > _LEARN_FROM and 0.5 < r.energy < 2.0]
             if not good:
                 break
             seen = self._learnt(good)
             change = abs(np.log(seen.excess / self.seen.excess)) + float(np.abs(seen.sigmas - self.seen.sigmas).max()) / _BLUR
-            self.seen = seen
             if change < _SETTLED:
                 break
-            self.poses, self._shown = [], {}
-            rods = self._pass()
+            self.seen = seen
         return rods
 
     def _learnt(self, rods: list[Rod]) -> SeedImage:
@@ -154,6 +174,8 @@ class Search:
             if not self._add(top, linear):
                 self._close(open_, top)
         self._place_again()
+        while self._take_out_needless():
+            self._place_again()
         rods = [self._judge(k) for k in range(len(self.poses))]
         return [replace(rod, patch=share) for rod, share in zip(rods, self._explained(rods), strict=True)]
 
@@ -200,6 +222,21 @@ class Search:
             after = float(robust_cost(np.minimum(beside + own, voxels.ceiling) - voxels.excess))
             if after < 0.95 * before:
                 self.poses = self._settled([*self.poses[:k], found, *self.poses[k + 1 :]], k)
+
+    def _take_out_needless(self) -> bool:
+        """Remove the rod that later ones made needless, if there is one."""
+        energies = []
+        for k, pose in enumerate(self.poses):
+            voxels, _ = self._around([pose[0]])
+            beside = self._beside(voxels, [p for i, p in enumerate(self.poses) if i != k])
+            energies.append(judged(voxels, self.seen, pose, beside).energy)
+        if not energies or min(energies) >= LEAST_ENERGY:
+            return False
+        gone = self.poses.pop(int(np.argmin(energies)))
+        near = [k for k, pose in enumerate(self.poses) if np.linalg.norm(pose[0] - gone[0]) < _TOGETHER]
+        for k in near:
+            self.poses = self._settled(self.poses, k)
+        return True
 
     def _judge(self, k: int) -> Rod:
         voxels, _ = self._around([self.poses[k][0]])
@@ -302,6 +339,11 @@ class Search:
                     higher = min(1.2 * at, highest)
                     todo.append((own & (self.excess[place] > higher), place, higher))
         return starts
+
+
+def _plausible(rods: list[Rod]) -> float:
+    """How many seeds rods make up: the sum of what each is like."""
+    return sum(r.score for r in rods if r.agreement > _LEARN_FROM)
 
 
 def _surroundings(hu: FloatArray, spacing: tuple[float, float, float]) -> FloatArray:

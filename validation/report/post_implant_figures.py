@@ -55,8 +55,8 @@ def projections(check: PostImplant) -> Figure:
     low, high = cloud.min(axis=0) - _MARGIN, cloud.max(axis=0) + _MARGIN
     window = tuple(slice(*np.searchsorted(c, (a, b))) for c, a, b in zip(coordinates, low, high, strict=True))
     block = image.hu[window]
-    with matplotlib.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(15, 6.2), layout="constrained")
+    with matplotlib.rc_context({"font.size": 10}):
+        figure = Figure(figsize=(13.5, 5.6), layout="constrained")
         FigureCanvasAgg(figure)
         for ax, (normal, title) in zip(figure.subplots(1, 3), _VIEWS, strict=True):
             across, up = [k for k in range(3) if k != normal]
@@ -140,8 +140,8 @@ def displacements(check: PostImplant) -> Figure:
     """
     matching, statistics = check.matching, check.statistics
     length = 10 * matching.distance
-    with matplotlib.rc_context({"font.size": 9}):
-        figure = Figure(figsize=(15, 4.6), layout="constrained")
+    with matplotlib.rc_context({"font.size": 10}):
+        figure = Figure(figsize=(13.5, 4.6), layout="constrained")
         FigureCanvasAgg(figure)
         first, second, third = figure.subplots(1, 3)
         top = max(6.0, np.ceil(length.max() + 0.5))
@@ -162,7 +162,8 @@ def displacements(check: PostImplant) -> Figure:
         )
         first.set_xlabel("displacement / mm")
         first.set_ylabel("seeds")
-        first.legend(frameon=False)
+        first.yaxis.get_major_locator().set_params(integer=True)
+        first.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
         second.scatter(10 * matching.along, 10 * matching.across, c=matching.needles, cmap="tab10", s=30)
         second.axvline(0, color="0.8", lw=0.8, zorder=0)
         second.set_xlabel("along the planned seed axis / mm")

@@ -50,7 +50,7 @@ class IndexChange:
 
 
 def tg43_indices(case: Case, voxel: float) -> dict[tuple[str, str], float]:
-    """Indices of every target and organ by TG-43.
+    """Indices of every target, organ and structure to avoid by TG-43.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def tg43_indices(case: Case, voxel: float) -> dict[tuple[str, str], float]:
     dose, tissue = data.dose.to_numpy(), data.tissue_fraction.to_numpy()
     values: dict[tuple[str, str], float] = {}
     for name, structure in case.structures.items():
-        if structure.role not in ("target", "organ"):
+        if structure.role not in ("target", "organ", "avoidance"):
             continue
         inside = structure_fractions(structure, x, y, z)
         voxels = structure_voxels(part_volumes(x, y, z, inside, tissue), inside)
