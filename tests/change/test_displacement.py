@@ -223,6 +223,29 @@ def test_without_displacement_seeds_are_where_they_were() -> None:
         np.testing.assert_array_equal(same.air_kerma_strengths, neck.air_kerma_strengths)
 
 
+def test_a_post_implant_check_comes_back_from_what_it_fed() -> None:
+    # Statistics of drawn seeds, fed back, draw seeds with the same statistics.
+    fed = Displacement.from_statistics(
+        {
+            "along_mean": 0.1, "along_std_dev": 0.3, "across_rms": 0.2, "needle_along_std_dev": 0.2,
+            "needle_across_std_dev": 0.1, "seed_along_std_dev": 0.15, "seed_across_std_dev": 0.05,
+            "loss_probability": 0.02, "rotation_mean": 0.1, "seeds": 40,
+        },
+        late_probability=0.01,
+    )  # fmt: skip
+    assert (fed.needle_along_sd, fed.needle_across_sd) == (0.2, 0.1)
+    assert (fed.along_mean, fed.along_sd, fed.across_sd) == (0.1, 0.15, 0.05)
+    assert (fed.loss_probability, fed.late_probability) == (0.02, 0.01)
+    seeds = displaced_seeds(FAR_APART, fed, range(500), 3)
+    angle = np.arccos(np.einsum("mij,ij->mi", seeds.axes, FAR_APART.axes))
+    assert angle.mean() == pytest.approx(0.1, rel=0.02)  # 20,000 angles
+    # Needles that could not be told are None in the record.
+    plain = Displacement.from_statistics(
+        {"along_mean": 0.0, "along_std_dev": 0.3, "across_rms": 0.2, "needle_along_std_dev": None}
+    )
+    assert (plain.along_sd, plain.across_sd, plain.needle_along_sd) == (0.3, 0.2, 0.0)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -231,7 +254,7 @@ def test_without_displacement_seeds_are_where_they_were() -> None:
         (lambda: Displacement(late_mean_time_d=0.0), "expected days > 0"),
         (lambda: Displacement(along_mean=np.inf), "expected a finite number"),
         (lambda: Displacement(tilt_sd=np.array([0.1, np.nan])), "1 value"),
-        (lambda: Displacement.from_statistics({"along_mean": 0.1}), "lack along_sd, across_sd"),
+        (lambda: Displacement.from_statistics({"along_mean": 0.1}), "lack along_std_dev, across_rms"),
         (lambda: displaced_seeds(FAR_APART, Displacement(), [0], -1), "seed of the study is -1"),
     ],
 )

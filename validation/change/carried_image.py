@@ -150,7 +150,14 @@ def _mixed_with_water(hu: FloatArray, ratio: float, curve: HounsfieldCurve) -> F
     """CT numbers of tissue whose volume water brought to R times its own."""
     density = np.interp(hu, curve.hu, curve.density)
     mixed = (density + (ratio - 1.0) * material("water").density) / ratio
-    # The change of the number, not the number of the density: where the curve is level the number stays.
-    return np.asarray(
-        hu + np.interp(mixed, curve.density, curve.hu) - np.interp(density, curve.density, curve.hu)
-    )
+    # Density does not rise everywhere along a curve: of the numbers that have the density, the nearest is taken.
+    found, farthest = hu.copy(), np.full(hu.shape, np.inf)
+    for k in range(len(curve.hu) - 1):
+        (low, high), (start, end) = curve.hu[k : k + 2], curve.density[k : k + 2]
+        if start == end:
+            continue
+        share = (mixed - start) / (end - start)
+        number = low + share * (high - low)
+        nearer = (share >= 0.0) & (share <= 1.0) & (np.abs(number - hu) < farthest)
+        found[nearer], farthest[nearer] = number[nearer], np.abs(number - hu)[nearer]
+    return found

@@ -93,33 +93,53 @@ class Displacement:
                 )
 
     @staticmethod
-    def from_statistics(statistics: Mapping[str, float], **others: float) -> Displacement:
+    def from_statistics(statistics: Mapping[str, object], **others: Factor) -> Displacement:
         """What a post-implant check measured, as a displacement.
 
         Parameters
         ----------
         statistics : mapping
-            ``along_mean``, ``along_sd`` and ``across_sd`` (of one direction), cm; what else is in it is left alone.
-        **others : float
-            Further fields, such as ``loss_probability``.
+            Record of the check's statistics, cm and rad: ``along_mean``, and where needles could be told from seeds
+            ``needle_along_std_dev``, ``needle_across_std_dev``, ``seed_along_std_dev`` and
+            ``seed_across_std_dev``, else ``along_std_dev`` and ``across_rms``; ``loss_probability``;
+            ``rotation_mean``, the mean of a Rayleigh distribution, √(π/2) times the spread of the tilt. None or NaN
+            is what could not be told.
+        **others : float or ndarray
+            Fields to set besides or instead.
 
         Raises
         ------
         InvalidInput
-            One of the three is missing.
+            The mean or the spreads are missing.
 
         Examples
         --------
-        >>> Displacement.from_statistics({"along_mean": 0.05, "along_sd": 0.2, "across_sd": 0.1}).along_sd
-        0.2
+        >>> check = {"along_mean": 0.05, "along_std_dev": 0.2, "across_rms": 0.1, "loss_probability": 0.01}
+        >>> Displacement.from_statistics(check).across_sd
+        0.1
         """
-        names = ("along_mean", "along_sd", "across_sd")
-        missing = [name for name in names if name not in statistics]
+
+        def told(name: str) -> float | None:
+            value = statistics.get(name)
+            return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
+
+        by_needle = {
+            "needle_along_sd": "needle_along_std_dev", "needle_across_sd": "needle_across_std_dev",
+            "along_sd": "seed_along_std_dev", "across_sd": "seed_across_std_dev",
+        }  # fmt: skip
+        together = {"along_sd": "along_std_dev", "across_sd": "across_rms"}
+        names = by_needle if all(told(n) is not None for n in by_needle.values()) else together
+        names = {"along_mean": "along_mean", **names}
+        missing = [name for name in names.values() if told(name) is None]
         if missing:
             raise InvalidInput(
-                f"displacement statistics lack {', '.join(missing)}, expected {', '.join(names)} in cm. Add them."
+                f"displacement statistics lack {', '.join(missing)}, expected numbers in cm (those of a post-implant "
+                f"check). Add them."
             )
-        return Displacement(**{name: float(statistics[name]) for name in names}, **others)
+        values: dict[str, Factor] = {field: told(name) or 0.0 for field, name in names.items()}
+        values["loss_probability"] = told("loss_probability") or 0.0
+        values["tilt_sd"] = (told("rotation_mean") or 0.0) / np.sqrt(np.pi / 2.0)
+        return Displacement(**{**values, **others})
 
     def of_members(self, name: str, members: int) -> FloatArray:
         """A field as one value for each member, shape (members,).
