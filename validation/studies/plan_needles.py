@@ -185,7 +185,7 @@ def _checked(
     depth = ((slots - entries[:, None]) * axis[:, None]).sum(axis=-1)
     refuse(depth + TIP_BEYOND > settings.longest_needle, TOO_LONG)
     walked = np.asarray(np.arange(along.size)[None, :] >= entry[:, None], dtype=np.bool_)
-    walked &= allowed.any(axis=1)[:, None]
+    walked &= np.asarray(allowed.any(axis=1))[:, None]
     tip_index = np.searchsorted(along, offsets + TIP_BEYOND)
     for obstacle in around.obstacles:
         blocked = np.zeros(walked.shape, dtype=np.bool_)
