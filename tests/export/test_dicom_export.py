@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -226,12 +225,11 @@ def test_simpleitk_finds_the_same_numbers_at_the_same_places(case: Case, tmp_pat
         assert image.GetPixel(index) == case.image.hu[i, j, k]
 
 
-@pytest.mark.skipif(find_spec("dicompylercore") is None, reason="dicompyler-core is not installed")
 def test_dicompyler_finds_the_same_structures_and_dose(
     case: Case, dose: ImportedDose, tmp_path: Path
 ) -> None:
-    from dicompylercore import dicomparser
-
+    reason = "dicompyler-core is not installed, or not one that works with this pydicom"
+    dicomparser = pytest.importorskip("dicompylercore.dicomparser", reason=reason, exc_type=ImportError)
     write_all(DicomExport(case), tmp_path, dose)
     drawn = dicomparser.DicomParser(str(tmp_path / "rtstruct.dcm"))
     assert [s["name"] for s in drawn.GetStructures().values()] == list(case.structures)

@@ -21,6 +21,7 @@ from validation.evaluate.difference_to_water import difference_to_water
 from validation.report.settings_text import technique_rows
 from validation.studies.compare import Comparison
 from validation.studies.inspect_case import describe_case
+from validation.studies.inspect_other_files import describe_other_file
 from validation.studies.inspect_section import Section, facts
 from validation.studies.main_job import BUILT_IN, CaseChoice, load_case
 from validation.studies.media_settings import FILE_FORMAT, MediaSettings, read_media_settings
@@ -34,7 +35,7 @@ _NOT_IN_LINES = {"media", "media_settings", "hounsfield_curve", "techniques"}
 
 
 def describe(source: str, choice: CaseChoice, options: MonteCarloOptions) -> list[Section]:
-    """Sections on a case file, DICOM folder, built-in case, result file or curve file.
+    """Sections on a case file, DICOM folder, built-in case, result file, curve file, or one of another program.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def describe(source: str, choice: CaseChoice, options: MonteCarloOptions) -> lis
             f"Check the path."
         )
     if not h5py.is_hdf5(path):
-        return _describe_text(path)
+        return describe_other_file(path) or _describe_text(path)
     with h5py.File(path) as file:
         filetype = str(file.attrs.get("filetype", ""))
     if filetype == "seedmc-case":
@@ -85,8 +86,8 @@ def _describe_text(path: Path) -> list[Section]:
         entry = None
     if not (isinstance(entry, dict) and entry.get("format") == FILE_FORMAT):
         raise InvalidInput(
-            f"file {path} is neither HDF5 nor a CT curve, expected a file of this program, a DICOM folder or a "
-            f"built-in case. Give another file."
+            f"file {path} is neither HDF5 nor a CT curve, expected a file of this program, an RTDOSE, .3ddose, "
+            f".egsphant or mask, a DICOM folder or a built-in case. Give another file."
         )
     return describe_tissues(read_media_settings(str(path)))
 
