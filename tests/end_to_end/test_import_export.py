@@ -73,8 +73,9 @@ def test_the_case_has_what_the_files_say(folder: Path) -> None:
 def test_everything_is_exported_and_comes_back(folder: Path) -> None:
     case, out = Case.read(folder / "case.h5"), folder / "out"
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-    assert {"rtstruct.dcm", "rtplan.dcm", "rtdose_tg43.dcm", "tg43.3ddose.gz", "tg43.csv.gz", "seeds.csv",
-            "a.egsphant.gz", "a.egsinp", "a.transformations", "a.density", "a.muendat", "ct/ct_0001.dcm"} < names  # fmt: skip
+    expected = {"rtstruct.dcm", "rtplan.dcm", "rtdose_tg43.dcm", "tg43.3ddose.gz", "tg43.csv.gz", "seeds.csv",
+                "a.egsphant.gz", "a.egsinp", "a.transformations", "a.density", "a.muendat", "ct/ct_0001.dcm"}  # fmt: skip
+    assert expected < names
     again = read_dicom(out)
     np.testing.assert_allclose(again.implant.positions, case.implant.positions, rtol=0, atol=1e-8)
     np.testing.assert_array_equal(read_seed_list(out / "seeds.csv").positions, case.implant.positions)
@@ -84,7 +85,13 @@ def test_everything_is_exported_and_comes_back(folder: Path) -> None:
     assert np.abs(stored.dose - dose).max() < dose.max() / 2**32
     seedmc("case", "import", out / "a.egsphant.gz", "--seed-list", out / "seeds.csv", "--prescription", 100,
            "--mask", f"PTV={folder / 'ptv.nii.gz'}", "--out", folder / "again.h5")  # fmt: skip
-    assert Case.read(folder / "again.h5").digest() == case.digest()
+    phantom = Case.read(folder / "again.h5")
+    assert phantom.tissue is not None
+    assert case.tissue is not None
+    assert phantom.tissue.media == case.tissue.media
+    np.testing.assert_array_equal(phantom.tissue.medium, case.tissue.medium)
+    np.testing.assert_array_equal(phantom.tissue.density, case.tissue.density)
+    np.testing.assert_allclose(phantom.image.x, case.image.x, rtol=0, atol=1e-9)
 
 
 def test_inspect_shows_each_of_them(folder: Path) -> None:
@@ -99,7 +106,7 @@ def test_inspect_shows_each_of_them(folder: Path) -> None:
     ("arguments", "words"),
     [
         (("case", "import", "a.egsphant", "--out", "x.h5"), "has no seeds"),
-        (("case", "import", "a.egsphant", "--seeds", "seeds.json", "--out", "x.h5"), "has no a prescription|prescription"),
+        (("case", "import", "a.egsphant", "--seeds", "seeds.json", "--out", "x.h5"), "has no prescription"),
         (("case", "import", "a.egsphant", "--seeds", "seeds.json", "--prescription", "100", "--medium", "HARD=muscle",
           "--out", "x.h5"), "target of .*a.egsphant is not given"),
         (("case", "import", "a.egsphant", "--seeds", "seeds.json", "--prescription", "100", "--target-margin", "5",

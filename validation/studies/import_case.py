@@ -100,7 +100,7 @@ def _from_egsphant(source: str, choice: CaseChoice, more: ImportChoice) -> Case:
                 f"option {name} is given for {source}, expected it with a DICOM folder only. Leave it out."
             )
     if choice.seed_list is None or more.prescription is None:
-        lacking = "seeds" if choice.seed_list is None else "a prescription"
+        lacking = "seeds" if choice.seed_list is None else "prescription"
         raise InvalidInput(
             f"phantom {source} has no {lacking}, expected a seed list, a dose and a target (an egsphant has media and "
             f"densities only). Give --seed-list FILE, --prescription GY and --mask NAME=FILE or --target-margin MM."
