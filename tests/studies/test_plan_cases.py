@@ -127,9 +127,25 @@ def test_options_that_do_not_go_together_are_refused(tmp_path):
         (["--existing-dose", "mc.h5"], "without --supplement"),
         (["--site", "liver"], "surface, bone, other"),
         (["--history", "twice"], "untreated"),
+        (["--history", "treated", "--prescription", "110"], "both given"),
+        (["--without-plan"], "without --target"),
         (["--seed-spacing", "close"], "LEAST:MOST"),
         (["--target", "HEART"], "HEART"),
     ):
         done = RUN.invoke(app, ["plan", "neck", *options, "--out", str(tmp_path / "x.h5")])
         assert isinstance(done.exception, InvalidInput), (options, done.output)
         assert words in str(done.exception)
+
+
+def test_a_folder_without_a_plan_gives_a_case_to_be_planned(shared_dir):
+    from validation.case import read_dicom
+    from validation.case.dicom_folder import read_dicom_without_plan
+
+    folder = shared_dir / "cases" / "neck109"
+    case = read_dicom_without_plan(folder, "PTV", 110.0, ct_series="ct")
+    planned = read_dicom(folder, ct_series="ct", plan="PRE")
+    assert np.array_equal(case.image.hu, planned.image.hu)
+    assert case.structures.keys() == planned.structures.keys()
+    assert (case.prescription.dose_gy, case.prescription.target) == (110.0, "PTV")
+    # The middle of the target lies among the seeds of the plan.
+    assert np.linalg.norm(case.implant.positions[0] - planned.implant.positions.mean(axis=0)) < 1.0

@@ -235,8 +235,9 @@ def _refilled(chosen: Slots, problem: Problem, goal: float, rng: np.random.Gener
     wanted = min(count, int(rng.integers(1, 5)))
     # Two candidates are neighbours if they give similar points their dose; overlap of capped doses says so.
     cap = np.float32(2.0 * problem.prescription)
-    profile = np.minimum(problem.dose[chosen], cap)
-    likeness = profile @ profile[hit] / np.linalg.norm(profile, axis=1)
+    profile = np.minimum(problem.dose[chosen], cap).astype(np.float64)
+    # Not by a threaded library: its rounding, and so the order of equals, may depend on the number of cores.
+    likeness = np.einsum("ij,j->i", profile, profile[hit]) / np.sqrt(np.einsum("ij,ij->i", profile, profile))
     out = set(np.argsort(-likeness, kind="stable")[:wanted].tolist())
     out |= set(np.flatnonzero(problem.needles[chosen] == problem.needles[chosen[hit]]).tolist())
     kept = np.array([slot for i, slot in enumerate(chosen) if i not in out], np.int64)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from mcsim.invalid_input import InvalidInput
 from validation.case.case import Case, Prescription
 from validation.case.dicom_choice import Candidate, choose
@@ -12,6 +14,7 @@ from validation.case.dicom_image import read_image
 from validation.case.dicom_plan import Plan, read_plan
 from validation.case.dicom_references import DicomReferences
 from validation.case.dicom_structures import StructureSet, read_structures
+from validation.case.implant import Implant
 from validation.case.plain_text import plain_text
 
 
@@ -104,6 +107,79 @@ def _references(slices: list[DicomFile]) -> DicomReferences | None:
         return DicomReferences(study, series, frame, tuple(file.uid("SOPInstanceUID") for file in ordered))
     except InvalidInput:
         return None
+
+
+def read_dicom_without_plan(
+    folder: str | Path,
+    target: str,
+    dose_gy: float,
+    *,
+    ct_series: str | None = None,
+    structures: str | None = None,
+) -> Case:
+    """Read the CT and the structures of a patient who is still to be planned.
+
+    Parameters
+    ----------
+    folder : str
+        Searched with its subfolders; plans in it are not read.
+    target : str
+        Structure to treat, by its name in the structure set or in the case.
+    dose_gy : float
+        Prescription, Gy.
+    ct_series, structures : str, optional
+        As for `read_dicom`.
+
+    Returns
+    -------
+    Case
+        With one 6711 seed of 0.635 U in the middle of the target, in place of the implant that is to be planned.
+
+    Raises
+    ------
+    InvalidInput
+        As `read_dicom`, or there is no such target.
+
+    Examples
+    --------
+    >>> try:
+    ...     case = read_dicom_without_plan("patient", "PTV", 120.0)
+    ... except InvalidInput as reason:
+    ...     print(reason)
+    DICOM folder is patient, expected an existing folder. Check the name.
+    """
+    files, others = scan(folder)
+    slices = _choose_ct(files, ct_series, others)
+    frame = slices[0].uid("FrameOfReferenceUID")
+    set_file = _choose_structures(files, structures, "")
+    image = read_image(slices)
+    drawn = read_structures(set_file, frame, image)
+    by_name = {structure.name: structure for structure in drawn.structures.values()}
+    number = drawn.named(target)
+    name = drawn.structures[number].name if number in drawn.structures else target
+    if name not in by_name:
+        raise InvalidInput(
+            f"target is {plain_text(target, '?')!r}, expected a contoured structure of {set_file.label}: "
+            f"{', '.join(by_name) or '(none)'}. Name one of these."
+        )
+    corners = np.concatenate(
+        [np.column_stack([c.points, np.full(len(c.points), c.z)]) for c in by_name[name].contours]
+    )
+    middle = 0.5 * (corners.min(axis=0) + corners.max(axis=0))
+    one = Implant("6711", middle[None], np.array([[1.0, 0.0, 0.0]]), np.array([0.635]), 59.4, np.array([-1]))
+    return Case(
+        name="case",
+        image=image,
+        structures=by_name,
+        implant=one,
+        prescription=Prescription(dose_gy, name),
+        provenance={
+            "origin": "DICOM without a plan",
+            "ct_series_uid": slices[0].uid("SeriesInstanceUID"),
+            "structure_set_uid": set_file.uid("SOPInstanceUID"),
+            "implant": "one seed in the middle, to be planned",
+        },
+    )
 
 
 def _of_class(files: list[DicomFile], sop_class: str) -> list[DicomFile]:

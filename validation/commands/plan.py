@@ -112,17 +112,19 @@ def plan(
     best_effort: Annotated[
         bool, typer.Option("--best-effort", help="write the best plan even if it misses the prescription")
     ] = False,
+    without_plan: Annotated[
+        bool, typer.Option("--without-plan", help="the DICOM folder holds CT and structures, and no plan yet")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Plan needles and seeds: D90 at the prescription with the fewest seeds, then the least excess and organ dose.
 
     Example: seedmc plan neck --target PTV --prescription 120 --direction from-left --out plan.h5
     """
-    from validation.studies.main_job import load_case
     from validation.studies.plan import NoPlan, NothingToAdd, plan_implant
     from validation.studies.plan_infeasible import in_words, why_infeasible
 
-    patient = load_case(case, chosen.choice())
+    patient = _unplanned(case, target, dose, chosen) if without_plan else _load(case, chosen)
     name = target or patient.prescription.target
     present = _in_place(patient, in_place, source_data)
     settings = _settings(patient, name, dose, needles, present)
@@ -152,6 +154,27 @@ def plan(
         if not best_effort:
             raise typer.Exit(1)
     _write(made, present, source, out)
+
+
+def _load(case: str, chosen: CaseOptions) -> Case:
+    from validation.studies.main_job import load_case
+
+    return load_case(case, chosen.choice())
+
+
+def _unplanned(folder: str, target: str | None, dose: DoseOptions, chosen: CaseOptions) -> Case:
+    from validation.case.dicom_folder import read_dicom_without_plan
+    from validation.studies.plan_settings import HISTORIES
+
+    if target is None or (dose.prescription is None and dose.history is None):
+        raise InvalidInput(
+            "--without-plan is given without --target and --prescription, expected both (no plan says what is to be "
+            "treated). Add them."
+        )
+    prescription = dose.prescription or _known("treatment history", dose.history or "", HISTORIES)
+    return read_dicom_without_plan(
+        folder, target, prescription, ct_series=chosen.ct_series, structures=chosen.structures
+    )
 
 
 def _write(made: Plan, present: InPlace | None, source: object, out: Path) -> None:
@@ -208,6 +231,10 @@ def _settings(
     from validation.studies.plan_supplement import activity_in_place
 
     prescription = dose.prescription or patient.prescription.dose_gy
+    if dose.history is not None and dose.prescription is not None:
+        raise InvalidInput(
+            "--prescription and --history are both given, expected one (the history stands for a dose). Choose one."
+        )
     if dose.history is not None:
         prescription = _known("treatment history", dose.history, HISTORIES)
     strengths = tuple(dose.strength) if dose.strength else STOCK
