@@ -209,7 +209,19 @@ def test_a_fixed_rule_is_that_of_the_adaptive_one(course: VolumeCourse) -> None:
     assert rule.coarse_weights.sum() == pytest.approx(1.0, rel=1e-14)
 
 
-def test_parts_of_time_add_up() -> None:
+@pytest.mark.parametrize(
+    "course", [ExponentialEdema(0.5, 10.0), LinearEdema(0.5, 20.0), ExponentialEdema(0.0, 1.0)]
+)
+def test_stretches_of_time_add_up(course: VolumeCourse) -> None:
+    whole = accumulate(inverse_square(course), over(course, tolerance=1e-9)).dose[0]
+    parts = (
+        accumulate(inverse_square(course), over(course, start_d=a, until_d=(b,), tolerance=1e-9)).dose[0]
+        for a, b in ((0.0, 12.0), (12.0, 50.0), (50.0, np.inf))
+    )
+    assert float(sum(parts)) == pytest.approx(float(whole), rel=1e-8)
+
+
+def test_parts_of_a_fixed_rule_add_up() -> None:
     course = ExponentialEdema(0.5, 10.0)
     rules = [decay_nodes(T, level=4, start_d=a, until_d=b) for a, b in ((0.0, 12.0), (12.0, np.inf))]
     total = sum(rule.weights @ inverse_square(course)(rule.times_d) for rule in rules)
@@ -221,7 +233,7 @@ def test_parts_of_time_add_up() -> None:
     [
         (lambda: Accumulation(0.0), "half-life is 0 d"),
         (lambda: Accumulation(T, tolerance=0.0), "tolerance of the time integral is 0"),
-        (lambda: Accumulation(T, until_d=(0.0, 3.0)), "first day to which dose is wanted is 0 d"),
+        (lambda: Accumulation(T, until_d=(0.0, 3.0)), "time to the first day to which dose is wanted is 0 d"),
         (lambda: Accumulation(T).add([0.0, 1.0], [1.0]), "expected the 2 points in time first"),
         (lambda: Accumulation(T).add([0.0], [np.nan]), "not finite"),
         (lambda: decay_nodes(T, level=0), "level of the time rule is 0"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,8 +72,9 @@ def test_a_series_of_volumes_comes_out_of_the_contours(ball: Structure, ball_cas
 )
 def test_the_mass_of_the_target_follows_its_volume(neck: Case, change: TissueChange, day: float) -> None:
     # The PTV holds lymph node, muscle and fat: on the CT grid Σ fraction ρ equals that before times R to 0.1 %.
-    result = deform(neck, change, day)
-    mass = mass_change(neck, result, change)
+    case = replace(neck, structures={name: neck.structures[name] for name in ("PTV", "BODY")})
+    result = deform(case, change, day)
+    mass = mass_change(case, result, change)
     assert mass.mass_after == pytest.approx(mass.mass_before * result.ratio, rel=1e-3)
     assert mass.volume_after == pytest.approx(mass.volume_before * result.ratio, rel=1e-3)
     assert mass.gain == pytest.approx(

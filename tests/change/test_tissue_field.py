@@ -101,6 +101,17 @@ def test_the_jacobian_is_the_derivative_of_the_field(name: str, ratio: float, re
     )
 
 
+def test_lines_in_tissue_turn_with_it(odd_field: TissueField) -> None:
+    points, h = places(odd_field, 2000), 1e-6
+    axes = np.random.default_rng(2).normal(size=points.shape)
+    axes /= np.linalg.norm(axes, axis=1)[:, None]
+    ends = odd_field.moved(points + h * axes, 1.4) - odd_field.moved(points - h * axes, 1.4)
+    expected = ends / np.linalg.norm(ends, axis=1)[:, None]
+    turned = odd_field.turned(axes, points, 1.4)
+    np.testing.assert_allclose(turned, expected, atol=1e-8)  # 1e-15 / h of rounding
+    assert np.abs(turned - axes).max() > 0.02
+
+
 @pytest.mark.parametrize("name", ["field", "odd_field"])
 def test_tissue_never_folds_up_to_the_limits_and_may_beyond(name: str, request) -> None:
     field = request.getfixturevalue(name)

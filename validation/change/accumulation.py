@@ -95,6 +95,8 @@ class Accumulation:
     ----------
     half_life_d : float
         Of the radionuclide, days.
+    start_d : float
+        Day from which dose is wanted. Where the geometry jumps, as with a late move, two accumulations meet.
     until_d : sequence of float
         Days to which dose is wanted, infinity for full decay.
     breakpoints_d : sequence of float
@@ -131,6 +133,7 @@ class Accumulation:
         self,
         half_life_d: float,
         *,
+        start_d: float = 0.0,
         until_d: Sequence[float] = (np.inf,),
         breakpoints_d: Sequence[float] = (),
         constant_from_d: float = np.inf,
@@ -140,14 +143,14 @@ class Accumulation:
     ) -> None:
         for name, value, unit in (
             ("half-life", half_life_d, " d"), ("tolerance of the time integral", tolerance, ""),
-            ("first day to which dose is wanted", min(until_d, default=0.0), " d"),
+            ("time to the first day to which dose is wanted", min(until_d, default=0.0) - start_d, " d"),
         ):  # fmt: skip
             if not value > 0.0:
                 raise InvalidInput(f"{name} is {value:g}{unit}, expected > 0{unit}. Correct it.")
         self._half_life_d, self._tolerance, self._deepest = float(half_life_d), tolerance, deepest_level
         self._until = tuple(sorted(float(day) for day in until_d))
-        self._constant_from = float(constant_from_d)
-        ends = panels(self._until[-1], (*breakpoints_d, *self._until), self._constant_from)
+        self._constant_from = max(float(constant_from_d), float(start_d))
+        ends = panels(self._until[-1], (*breakpoints_d, *self._until), self._constant_from, start_d)
         self._panels = [
             _Panel(start, end, min(FIRST_LEVEL, deepest_level))
             for start, end in pairwise(ends)

@@ -82,7 +82,7 @@ class ExponentialEdema:
 
     References
     ----------
-    Waterman et al., Int. J. Radiat. Oncol. Biol. Phys. 41 (1998) 1069-1077, doi:10.1016/s0360-3016(98)00155-5.
+    Waterman et al., Int. J. Radiat. Oncol. Biol. Phys. 41 (1998) 1069-1077.
 
     Examples
     --------
