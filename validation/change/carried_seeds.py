@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
+from mcsim.seed_overlap import seed_frame
 from validation.case import Implant
 from validation.change.seed_bodies import SeedBodies, seed_bodies
 from validation.change.tissue_field import TissueField
@@ -120,16 +121,17 @@ def pushed_apart(bodies: SeedBodies, positions: FloatArray, axes: FloatArray) ->
     [-0.01, 0.45]
     """
     places = np.array(positions, dtype=np.float64)
+    frames = [seed_frame(axis) for axis in axes]
     pairs: list[tuple[int, int]] = []
     for _ in range(MOST_ROUNDS):
-        pairs = bodies.pairs(places, axes)
+        pairs = bodies.pairs(places, axes, frames)
         if not pairs:
             return places
         for i, j in pairs:
             line = places[j] - places[i]
             length = float(np.linalg.norm(line))
             along = line / length if length > 0.0 else np.asarray(axes[i])
-            push = 0.5 * (_touching(bodies, places[i], axes[i], axes[j], along, length) - length) * along
+            push = 0.5 * (_touching(bodies, places[i], frames[i], frames[j], along, length) - length) * along
             places[i] -= push
             places[j] += push
     i, j = pairs[0]
@@ -143,8 +145,8 @@ def pushed_apart(bodies: SeedBodies, positions: FloatArray, axes: FloatArray) ->
 def _touching(
     bodies: SeedBodies,
     position: FloatArray,
-    axis: FloatArray,
-    other_axis: FloatArray,
+    frame: FloatArray,
+    other_frame: FloatArray,
     along: FloatArray,
     low: float,
 ) -> float:
@@ -152,7 +154,7 @@ def _touching(
     high = bodies.reach + CLEARANCE
     while high - low > CLEARANCE:
         middle = 0.5 * (low + high)
-        if bodies.overlap(position, axis, position + middle * along, other_axis):
+        if bodies.overlap(position, frame, position + middle * along, other_frame):
             low = middle
         else:
             high = middle

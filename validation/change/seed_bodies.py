@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,20 +33,22 @@ class SeedBodies:
     solids: object | None
 
     def overlap(
-        self, position: FloatArray, axis: FloatArray, other: FloatArray, other_axis: FloatArray
+        self, position: FloatArray, frame: FloatArray, other: FloatArray, other_frame: FloatArray
     ) -> bool:
-        """Whether two seeds overlap by more than round-off, as `Implant` decides it."""
+        """Whether two seeds, at centres (3,) in frames (3, 3), overlap by more than round-off, as `Implant` has it."""
         if float(np.linalg.norm(position - other)) > self.reach:
             return False
         if self.solids is None:
             return True
         scale = 1.0 - FORGIVEN_SHARE
         a, b = (np.ascontiguousarray(p, dtype=np.float64) for p in (position, other))
-        _, apart = distance(self.solids, a, seed_frame(axis), scale, b, seed_frame(other_axis), scale, NO_BOX)
+        _, apart = distance(self.solids, a, frame, scale, b, other_frame, scale, NO_BOX)
         return not apart > 0.0
 
-    def pairs(self, positions: FloatArray, axes: FloatArray) -> list[tuple[int, int]]:
-        """Indices of seeds (n, 3) that overlap, the earlier first.
+    def pairs(
+        self, positions: FloatArray, axes: FloatArray, frames: Sequence[FloatArray] | None = None
+    ) -> list[tuple[int, int]]:
+        """Indices of seeds (n, 3) that overlap, the earlier first; `frames` of the axes if they are at hand.
 
         Examples
         --------
@@ -55,10 +58,9 @@ class SeedBodies:
         []
         """
         separation = np.linalg.norm(positions[:, None] - positions, axis=2)
-        near = np.argwhere(np.triu(separation <= self.reach, 1))
-        return [
-            (int(i), int(j)) for i, j in near if self.overlap(positions[i], axes[i], positions[j], axes[j])
-        ]
+        near = np.argwhere(np.triu(separation <= self.reach, 1)).tolist()
+        frame = frames or {k: seed_frame(axes[k]) for k in {k for pair in near for k in pair}}
+        return [(i, j) for i, j in near if self.overlap(positions[i], frame[i], positions[j], frame[j])]
 
 
 def seed_bodies(implant: Implant) -> SeedBodies:
