@@ -74,7 +74,8 @@ def test_everything_is_exported_and_comes_back(folder: Path) -> None:
     case, out = Case.read(folder / "case.h5"), folder / "out"
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     expected = {"rtstruct.dcm", "rtplan.dcm", "rtdose_tg43.dcm", "tg43.3ddose.gz", "tg43.csv.gz", "seeds.csv",
-                "a.egsphant.gz", "a.egsinp", "a.transformations", "a.density", "a.muendat", "ct/ct_0001.dcm"}  # fmt: skip
+                "a.egsphant.gz", "a.egsinp", "a.transformations", "a.density", "a.muendat",
+                "ct/ct_0001.dcm"}  # fmt: skip
     assert expected < names
     again = read_dicom(out)
     np.testing.assert_allclose(again.implant.positions, case.implant.positions, rtol=0, atol=1e-8)
