@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 import shutil
@@ -44,7 +46,26 @@ const waiting = setInterval(() => {
     const lines = "#isodose-axial .contourlines path, #isodose-axial .contour path";
     document.body.dataset.isodose = document.querySelectorAll(lines).length;
     document.body.dataset.dvh = document.querySelectorAll("#dvh .scatterlayer .trace").length;
-    document.body.dataset.done = "yes";
+    const maps = document.getElementById("map");
+    document.body.dataset.maps = Array.from(maps.options).map((o) => o.textContent).join("|");
+    const drawn = [];
+    const kinds = Array.from(maps.options).map((o) => o.value);
+    const next = () => {
+      if (!kinds.length) {
+        document.body.dataset.drawn = JSON.stringify(drawn);
+        document.body.dataset.done = "yes";
+        return;
+      }
+      maps.value = kinds.shift();
+      maps.dispatchEvent(new Event("change"));
+      setTimeout(() => {
+        const map = plot.data[1];
+        const values = map.z.flat().filter((v) => v !== null);
+        drawn.push([map.zmin, map.zmax, values.length, Math.min(...values), Math.max(...values)]);
+        next();
+      }, 120);
+    };
+    next();
   }, 800);
 }, 50);
 </script>
@@ -113,6 +134,27 @@ def test_the_controls_work(dom: str) -> None:
     place = float(label.group(1)[4:].replace("−", "-"))
     # Three slices of 0.15 cm above the one nearest the target's centre at 0, which is at ± 0.075 cm.
     assert place in {0.38, 0.52, 0.53}
+
+
+def test_every_map_of_the_list_is_drawn(dom: str, comparison: Comparison) -> None:
+    names = html.unescape(_data(dom, "maps")).split("|")
+    assert [name.split(",")[0] for name in names] == [
+        "Monte Carlo − TG-43 / % of TG-43",
+        "z-score",
+        "gamma 2 % / 2 mm",
+    ]
+    percent, z, gamma = json.loads(html.unescape(_data(dom, "drawn")))
+    assert (percent[:2], z[:2], gamma[:2]) == ([-100, 100], [-10, 10], [0, 2])
+    # Fewer voxels have gamma, which asks for 20 % of the prescription in TG-43, than a difference, and none is above 2.
+    assert percent[2] >= z[2] > 0
+    assert percent[2] > gamma[2] > 100
+    assert 0 <= gamma[3] < gamma[4] <= 2
+    place = float(
+        re.search(r">(z = [^<]*) cm<", dom[dom.index('id="label-axial"') :]).group(1)[4:].replace("−", "-")
+    )  # type: ignore[union-attr]
+    slices = comparison.data.sel(z=place, method="nearest")
+    assert gamma[4] == pytest.approx(float(slices.gamma[0].max()), abs=0.006)
+    assert z[3] == pytest.approx(max(float(slices.z_score.min()), -10.0), abs=0.11)
 
 
 def test_pointing_at_a_voxel_tells_its_doses(dom: str, comparison: Comparison) -> None:

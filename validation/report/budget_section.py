@@ -16,6 +16,7 @@ from validation.studies.budget_dataset import CaseBudget
 _SHOWN = ("D90", "V100", "mean dose")
 # Okabe and Ito's vermilion and blue, told apart with any colour vision.
 _LESS, _MORE, _END = "#D55E00", "#0072B2", "#1d2329"
+_LONG = 16  # letters of a name that go on two lines
 _COVERAGE = 2.0  # whiskers are ± 2 standard uncertainties, about 95 %
 
 
@@ -115,14 +116,16 @@ def _changes(
     return tuple(cells)
 
 
-def gain_sentence(budget: CaseBudget) -> str:
+def gain_sentence(budget: CaseBudget, target: str) -> str:
     """What common random numbers gained, in one sentence; empty where it is not known."""
-    gain = budget.gain
-    if not np.isfinite(gain):
+    gains = budget.gains(target, "mean dose")
+    if not gains.size:
         return ""
+    low, high = number(float(gains.min()), 0), number(float(gains.max()), 0)
+    times = low if low == high else f"{low} to {high}"
     return (
-        f"The simulations share their photons: the variance of a share between two of them is {number(gain, 0)} times "
-        f"smaller (median) than with independent ones."
+        f"The simulations share their photons: shares of the mean dose of {target} have a variance {times} times "
+        f"smaller than with independent ones."
     )
 
 
@@ -210,7 +213,7 @@ def waterfall(budget: CaseBudget, target: str, index: str = "D90") -> go.Figure:
 
 def _wrapped(name: str) -> str:
     """A long name on two lines."""
-    if len(name) < 20 or " " not in name:
+    if len(name) < _LONG or " " not in name:
         return name
     middle = min((i for i, c in enumerate(name) if c == " "), key=lambda i: abs(i - len(name) / 2))
     return f"{name[:middle]}<br>{name[middle + 1 :]}"

@@ -1,7 +1,8 @@
-"""Tables of the report about gamma, conformity, and noise apart from the rest."""
+"""Tables of the report about gamma, conformity, simple biology, and noise apart from the rest."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from validation.report.number_text import NOT_DEFINED, decimals, measured, number
@@ -19,8 +20,8 @@ class GammaRow:
 
 
 @dataclass(frozen=True)
-class ConformityRow:
-    """One conformity index of the target by every engine."""
+class EngineRow:
+    """One quantity of the target by every dose."""
 
     name: str
     definition: str
@@ -64,7 +65,7 @@ def _structures(comparison: Comparison) -> list[str]:
     return [name for name in ordered_structures(comparison) if roles[name] != "external"]
 
 
-def conformity_table(comparison: Comparison) -> list[ConformityRow]:
+def conformity_table(comparison: Comparison) -> list[EngineRow]:
     """How the prescription isodose fits the target, by every engine.
 
     Parameters
@@ -74,7 +75,7 @@ def conformity_table(comparison: Comparison) -> list[ConformityRow]:
 
     Returns
     -------
-    list of ConformityRow
+    list of EngineRow
         Empty for a comparison of an earlier version.
     """
     data = comparison.data
@@ -90,7 +91,7 @@ def conformity_table(comparison: Comparison) -> list[ConformityRow]:
             stated = u if engine == "monte_carlo" else float("nan")
             text = measured(value, stated, unit) if stated > 0 else number(value, decimals(u, unit))
             texts.append(with_unit(text, unit))
-        rows.append(ConformityRow(str(name), str(here.conformity_definition.item()), tuple(texts)))
+        rows.append(EngineRow(str(name), str(here.conformity_definition.item()), tuple(texts)))
     return rows
 
 
@@ -117,3 +118,41 @@ def split_table(comparison: Comparison) -> list[tuple[str, ...]]:
         texts = [with_unit(number(value, 2), "%") for value in values]
         rows.append((str(name), *(texts if values[0] == values[0] else [NOT_DEFINED] * 3)))
     return rows
+
+
+def biology_table(comparison: Comparison) -> list[EngineRow]:
+    """Simple biology of the target by every dose.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    list of EngineRow
+        Empty for a comparison of an earlier version.
+    """
+    data = comparison.data
+    if "biology_value" not in data:
+        return []
+    rows = []
+    for name in data.biology_quantity.values:
+        here = data.sel(biology_quantity=name)
+        values = [float(here.biology_value.sel(engine=engine)) for engine in comparison.engines]
+        texts = tuple(with_unit(number(value, 1), "Gy") for value in values)
+        rows.append(EngineRow(str(name), str(here.biology_definition.item()), texts))
+    return rows
+
+
+def biology_parameters(comparison: Comparison) -> str:
+    """Parameters of the models in one line; empty for a comparison of an earlier version."""
+    if "biology_parameters" not in comparison.data.attrs:
+        return ""
+    p = json.loads(str(comparison.data.attrs["biology_parameters"]))
+    return (
+        f"α = {p['alpha']:g} /Gy, α/β = {p['alpha_beta']:g} Gy, repair half-time {p['repair_half_time_h']:g} h, "
+        f"doubling time {p['doubling_time_d']:g} d, a = {p['volume_parameter']:g} ({p['source']})".replace(
+            "= -", "= −"
+        )
+    )

@@ -18,7 +18,7 @@ from validation.case import Case
 from validation.evaluate.indices import INDICES
 from validation.studies.budget_judgement import BUDGET_INDICES
 from validation.studies.budget_shares import Shares, StepValues
-from validation.studies.budget_steps import ChainStep
+from validation.studies.budget_steps import MONTE_CARLO, ChainStep
 from validation.studies.compare import Comparison
 from validation.studies.dataset_file import put, read_dataset, write_dataset
 
@@ -48,16 +48,26 @@ class CaseBudget:
 
     data: xr.Dataset
 
-    @property
-    def gain(self) -> float:
-        """Variance of shares with independent photons over that with common ones, median; NaN where not known."""
+    def gains(self, structure: str, index: str) -> NDArray[np.float64]:
+        """What common random numbers gain: variance of the shares with independent photons over that with common ones.
+
+        Parameters
+        ----------
+        structure, index : str
+            Whose shares.
+
+        Returns
+        -------
+        ndarray
+            One for each share between two simulations.
+        """
+        at = self.data.sel(structure=structure, index=index)
         independent, common = (
-            self.data[f"share_{kind}_std_dev"].to_numpy() for kind in ("independent", "statistical")
+            at[f"share_{kind}_std_dev"].to_numpy() for kind in ("independent", "statistical")
         )
-        ratio = np.divide(independent, common, out=np.full_like(common, np.nan), where=common > 0)
-        # A share next to TG-43, which has no noise, gains nothing and is left out.
-        gained = ratio[np.isfinite(ratio) & (ratio > 1.0 + 1e-9)]
-        return float(np.median(gained**2)) if gained.size else float("nan")
+        engines = self.data.step_engine.to_numpy()
+        both = (engines[1:] == MONTE_CARLO) & (engines[:-1] == MONTE_CARLO) & (common > 0)
+        return np.asarray((independent[both] / common[both]) ** 2)
 
     def is_of(self, comparison: Mapping[str, object]) -> bool:
         """Whether it leads from the TG-43 dose to the Monte Carlo dose of a comparison with these attributes."""

@@ -11,6 +11,7 @@ from mcsim.hdf5_file import created_by
 from validation.case import Case
 from validation.evaluate.difference import DoseRateConstant
 from validation.evaluate.structure_fractions import structure_fractions
+from validation.studies.comparison_biology import add_biology
 from validation.studies.comparison_doses import ComparedDoses
 from validation.studies.comparison_evaluation import add_evaluation
 from validation.studies.comparison_gamma import add_gamma
@@ -64,6 +65,7 @@ def build(
     if doses.monte_carlo is not None:
         add_difference_to_water(data, doses.monte_carlo)
     add_evaluation(data, doses)
+    add_biology(data)
     if gamma:
         add_gamma(data, doses)
     return data
