@@ -163,7 +163,7 @@ def test_an_exported_phantom_reads_as_the_same_case(case: Case, tmp_path: Path) 
 
 
 def test_uneven_voxels_and_foreign_maps_are_refused(case: Case, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="cm as elsewhere .the grid must be uniform"):
+    with pytest.raises(InvalidInput, match="cm as elsewhere"):
         phantom_case(write(tmp_path, UNEVEN), case)
     with pytest.raises(InvalidInput, match="tissue map has shape"):
         replace(case, tissue=TissueMap(np.zeros((2, 2, 2)), np.ones((2, 2, 2)), ["water"]))
