@@ -72,7 +72,7 @@ def test_a_uniform_difference_is_the_dose_term() -> None:
 
 def test_a_shifted_ramp_is_the_generalised_distance() -> None:
     # Low et al. 1998: for a uniform gradient G and difference Δ, the point and the plane D = D₀ + G r in the scaled
-    # space are |Δ| / √(δ² + (G d)²) apart. A step of d/20 = 0.05 in γ's distance term misses the foot by half a step and
+    # space are |Δ| / √(δ² + (G d)²) apart. A step of d/20, 0.05 in γ, misses the foot by half a step and
     # the axis by half a row: 0.4 % of γ = 0.4, always to the large side.
     slope, difference = 40.0, 5.0
     found = gamma_index(
@@ -95,8 +95,8 @@ def test_the_local_criterion_is_of_the_own_dose() -> None:
     np.testing.assert_allclose(found.gamma[[0, 20]], 2 / 3, rtol=1e-12)
 
 
-def test_the_pruned_search_is_the_whole_search() -> None:
-    # A gradient so steep and a difference so large that most shells are passed over, against all points of all shells.
+def test_uneven_axes_are_searched_as_a_whole() -> None:
+    # Against all points of all shells, by another interpolation.
     rng = np.random.default_rng(8)
     reference, evaluated = rng.uniform(50, 200, (2, 9, 9, 9))
     axes = [np.array([0.0, 0.1, 0.25, 0.3, 0.45, 0.5, 0.7, 0.75, 0.9])] * 3

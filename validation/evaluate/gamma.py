@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RegularGridInterpolator
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from mcsim.invalid_input import InvalidInput
 from validation.evaluate import gamma_kernel
 
 FloatArray = NDArray[np.float64]
 
-# Boxes of that many sizes bound the evaluated dose about a point: each costs twice the memory of the dose; with one
-# box per shell the search is no quicker.
-_LEVELS = 4
+# Intervals that differ by less than this, relative, are even: what is left is rounding.
+_EVEN = 1e-9
 
 
 @dataclass(frozen=True)
@@ -244,47 +242,27 @@ def _search(
 ) -> FloatArray:
     shells, radii = _shells(distance, fraction, max_gamma)
     starts = np.concatenate([[0], np.cumsum([shell.shape[1] for shell in shells])]).astype(np.int64)
-    level = np.minimum(_LEVELS * radii / radii.max() if radii.size > 1 else 0.0 * radii, _LEVELS - 1).astype(
-        np.int64
-    )
-    reach = [float(radii[level == k].max(initial=0.0)) for k in range(int(level.max()) + 1)]
-    lowest, highest = _extremes(evaluated, nodes, reach)
-    smallest = [float(np.diff(axis).min()) for axis in nodes]
-    tables = [
-        np.searchsorted(axis, axis[0] + step * np.arange(int((axis[-1] - axis[0]) / step) + 1), side="right")
-        - 1
-        for axis, step in zip(nodes, smallest, strict=True)
-    ]
-    tables = [
-        np.clip(table, 0, axis.size - 2).astype(np.int64) for table, axis in zip(tables, nodes, strict=True)
-    ]
+    tables, inverse_steps = zip(*(_intervals(axis) for axis in nodes), strict=True)
     gamma = np.empty(doses.size)
     workers = max(1, min(threads or os.cpu_count() or 1, doses.size))
     shared = (
-        np.ascontiguousarray(points), doses, criteria, *nodes, *tables, 1.0 / np.array(smallest), evaluated,
-        lowest, highest, np.ascontiguousarray(np.concatenate(shells, axis=1)), starts, radii / distance, level, gamma,
+        np.ascontiguousarray(points), doses, criteria, *nodes, *tables, np.array(inverse_steps), evaluated,
+        np.ascontiguousarray(np.concatenate(shells, axis=1)), starts, radii / distance, gamma,
     )  # fmt: skip
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda first: gamma_kernel.search(first, workers, *shared), range(workers)))
     return gamma
 
 
-def _extremes(
-    evaluated: FloatArray, nodes: list[FloatArray], reaches: list[float]
-) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest evaluated dose in the box about each node that holds all within a reach of its interval."""
-    low, high = [], []
-    for reach in reaches:
-        least = np.where(np.isnan(evaluated), np.inf, evaluated)
-        most = np.where(np.isnan(evaluated), -np.inf, evaluated)
-        for axis, line in enumerate(nodes):
-            # One node more than the reach spans: the point lies somewhere in the interval after its node.
-            size = 2 * (int(np.ceil(reach / np.diff(line).min())) + 1) + 1
-            least = minimum_filter1d(least, size, axis=axis, mode="nearest")
-            most = maximum_filter1d(most, size, axis=axis, mode="nearest")
-        low.append(least)
-        high.append(most)
-    return np.stack(low), np.stack(high)
+def _intervals(axis: FloatArray) -> tuple[NDArray[np.int64], float]:
+    """Interval at each multiple of an axis' smallest one, empty where all are even, and one over that."""
+    steps = np.diff(axis)
+    if np.ptp(steps) <= _EVEN * steps.mean():
+        return np.empty(0, dtype=np.int64), (axis.size - 1) / float(axis[-1] - axis[0])
+    least = float(steps.min())
+    multiples = axis[0] + least * np.arange(int((axis[-1] - axis[0]) / least) + 1)
+    interval = np.searchsorted(axis, multiples, side="right") - 1
+    return np.clip(interval, 0, axis.size - 2).astype(np.int64), 1.0 / least
 
 
 def _summary(gamma: FloatArray, found: FloatArray, max_gamma: float) -> GammaResult:

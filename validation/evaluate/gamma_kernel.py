@@ -11,17 +11,31 @@ FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int64]
 
 
+# A point this close to a node, in units of the interval, lies on it: rounding must not give the node beyond a weight.
+_ON_NODE = 1e-12
+
+
 @jit  # type: ignore[untyped-decorator]  # numba has no types
-def _cell(x: float, axis: FloatArray, table: IndexArray, inverse_step: float) -> int:
-    """Interval of an ascending axis that holds x; x lies within the axis."""
-    cell = table[min(int((x - axis[0]) * inverse_step), len(table) - 1)]
-    # The table's steps are no wider than the smallest interval: at most one interval further, and rounding may
-    # put a point on a plane one interval too far.
-    while cell < len(axis) - 2 and x >= axis[cell + 1]:
-        cell += 1
-    while cell > 0 and x < axis[cell]:
-        cell -= 1
-    return int(cell)
+def _place(x: float, axis: FloatArray, table: IndexArray, inverse_step: float) -> tuple[int, float]:
+    """Interval of an ascending axis that holds x, which lies within the axis, and the weight of its upper end."""
+    steps = (x - axis[0]) * inverse_step
+    cell = min(int(steps), len(axis) - 2)
+    if len(table) == 0:
+        weight = steps - cell
+    else:
+        # The table's steps are no wider than the smallest interval: at most one interval further, and rounding may put
+        # a point on a node one interval too far.
+        cell = table[min(int(steps), len(table) - 1)]
+        while cell < len(axis) - 2 and x >= axis[cell + 1]:
+            cell += 1
+        while cell > 0 and x < axis[cell]:
+            cell -= 1
+        weight = (x - axis[cell]) / (axis[cell + 1] - axis[cell])
+    if weight < _ON_NODE:
+        weight = 0.0
+    elif weight > 1.0 - _ON_NODE:
+        weight = 1.0
+    return cell, weight
 
 
 @jit  # type: ignore[untyped-decorator]  # numba has no types
@@ -52,20 +66,16 @@ def search(
     table_z: IndexArray,
     inverse_steps: FloatArray,
     evaluated: FloatArray,
-    lowest: FloatArray,
-    highest: FloatArray,
     offsets: FloatArray,
     shell_start: IndexArray,
     shell_distance: FloatArray,
-    shell_level: IndexArray,
     gamma: FloatArray,
 ) -> None:
     """Gamma of every `stride`-th reference point from `first` on; infinite where no evaluated dose is in reach.
 
     Γ² = (ΔD/δ)² + (r/d)² is least over the shells (Low et al. 1998, doi:10.1118/1.598248); the search of a point
     ends when the next shell's r/d alone is no smaller than the least Γ so far (Wendling et al. 2007,
-    doi:10.1118/1.2721657). A shell is passed over where the lowest and highest evaluated doses near the point show
-    that none of its points can lower Γ: the result is the same as without.
+    doi:10.1118/1.2721657).
 
     Parameters
     ----------
@@ -78,21 +88,17 @@ def search(
     axis_x, axis_y, axis_z : array
         Nodes of the evaluated dose, cm, ascending.
     table_x, table_y, table_z : array of int
-        Interval at each multiple of the axis' smallest interval.
+        Interval at each multiple of the axis' smallest interval; empty for an axis of even intervals.
     inverse_steps : (3,) array
         One over that interval, 1/cm.
     evaluated : (nx, ny, nz) array
         Evaluated dose, Gy; NaN where there is none.
-    lowest, highest : (levels, nx, ny, nz) array
-        Extremes of the evaluated dose in boxes about each node, wide enough for the shells of that level.
     offsets : (3, m) array
         Points of all shells about a reference point, cm.
     shell_start : (shells + 1,) array of int
         Where each shell's offsets begin.
     shell_distance : (shells,) array
         Radius in units of the distance criterion.
-    shell_level : (shells,) array of int
-        Level of `lowest` and `highest` that covers the shell.
     gamma : (n,) array
         Filled with Γ.
     """
@@ -100,29 +106,19 @@ def search(
     for p in range(first, len(doses), stride):
         dose, scale = doses[p], 1.0 / criteria[p]
         x0, y0, z0 = points[p, 0], points[p, 1], points[p, 2]
-        cx = _cell(min(max(x0, axis_x[0]), end_x), axis_x, table_x, inverse_steps[0])
-        cy = _cell(min(max(y0, axis_y[0]), end_y), axis_y, table_y, inverse_steps[1])
-        cz = _cell(min(max(z0, axis_z[0]), end_z), axis_z, table_z, inverse_steps[2])
         best = np.inf  # the least Γ² so far
         for shell in range(len(shell_distance)):
             reach = shell_distance[shell] * shell_distance[shell]
             if shell > 0 and reach >= best:
                 break
-            level = shell_level[shell]
-            short = max(lowest[level, cx, cy, cz] - dose, dose - highest[level, cx, cy, cz], 0.0) * scale
-            if short * short + reach >= best:
-                continue
             least = np.inf
             for k in range(shell_start[shell], shell_start[shell + 1]):
                 x, y, z = x0 + offsets[0, k], y0 + offsets[1, k], z0 + offsets[2, k]
                 if not (axis_x[0] <= x <= end_x and axis_y[0] <= y <= end_y and axis_z[0] <= z <= end_z):
                     continue
-                i = _cell(x, axis_x, table_x, inverse_steps[0])
-                j = _cell(y, axis_y, table_y, inverse_steps[1])
-                h = _cell(z, axis_z, table_z, inverse_steps[2])
-                u = (x - axis_x[i]) / (axis_x[i + 1] - axis_x[i])
-                v = (y - axis_y[j]) / (axis_y[j + 1] - axis_y[j])
-                w = (z - axis_z[h]) / (axis_z[h + 1] - axis_z[h])
+                i, u = _place(x, axis_x, table_x, inverse_steps[0])
+                j, v = _place(y, axis_y, table_y, inverse_steps[1])
+                h, w = _place(z, axis_z, table_z, inverse_steps[2])
                 near = (1.0 - v) * ((1.0 - u) * evaluated[i, j, h] + u * evaluated[i + 1, j, h]) + v * (
                     (1.0 - u) * evaluated[i, j + 1, h] + u * evaluated[i + 1, j + 1, h]
                 )
