@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
-from validation.case.image import Image, read_only
+from validation.case.image import Image
 from validation.case.implant import SEED_LENGTH
 from validation.case.seed_finder_fit import Rod
 from validation.case.seed_finder_image import SeedImage
@@ -136,16 +136,13 @@ def find_seeds(
 
 def _as_found(rods: list[Rod], search: Search, rejected: list[str]) -> FoundSeeds:
     std = np.array([r.axis_std_dev for r in rods])
-    values = {
-        "positions": np.array([r.position for r in rods]),
-        "axes": np.array([r.axis for r in rods]),
-        "position_std_dev": np.array([r.position_std_dev for r in rods]),
-        "axis_std_dev": std,
-        "energy": np.array([r.energy for r in rods]),
-    }
     return FoundSeeds(
-        **{name: read_only(value, np.float64) for name, value in values.items()},
+        positions=np.array([r.position for r in rods]),
+        axes=np.array([r.axis for r in rods]),
+        position_std_dev=np.array([r.position_std_dev for r in rods]),
+        axis_std_dev=std,
         resolved=std < RESOLVED,
+        energy=np.array([r.energy for r in rods]),
         cluster=search.cluster_of([r.position for r in rods]),
         image=search.seen,
         rejected=tuple(rejected),
@@ -155,8 +152,8 @@ def _as_found(rods: list[Rod], search: Search, rejected: list[str]) -> FoundSeed
 def _refuse_region(allowed: Mask, image: Image) -> None:
     if allowed.shape != image.hu.shape:
         raise InvalidInput(
-            f"search region has shape {allowed.shape}, expected {image.hu.shape} (one value per voxel of the CT). Make it "
-            f"on the grid of the CT."
+            f"search region has shape {allowed.shape}, expected {image.hu.shape} (one value per voxel of the CT). "
+            f"Make it on the grid of the CT."
         )
     if not allowed.any():
         raise InvalidInput(

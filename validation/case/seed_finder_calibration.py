@@ -57,7 +57,8 @@ def calibrated(
         spots = _lone_spots(excess, labels, image.spacing, length)
         # Spread over the brightest: all of the very brightest may be pairs of seeds that touch.
         spots = spots[: 2 * min(_TRIED, wanted or _TRIED)]
-        chosen = np.unique(np.linspace(0, len(spots) - 1, min(_TRIED, len(spots))).astype(int)) if spots else []
+        step = np.linspace(0, len(spots) - 1, min(_TRIED, len(spots)))
+        chosen = sorted({int(k) for k in step})
         for k in chosen:
             _, number, box = spots[k]
             fitted = _free_fit(_spot(image, excess, ceiling, labels, number, box), usual)
@@ -75,7 +76,7 @@ def calibrated(
 
 
 def _lone_spots(
-    excess: FloatArray, labels: NDArray[np.int32], spacing: tuple[float, float, float], length: float
+    excess: FloatArray, labels: NDArray[np.integer], spacing: tuple[float, float, float], length: float
 ) -> list[tuple[float, int, tuple[slice, ...]]]:
     """Patches not longer than a seed, its blur and a voxel at each end, the brightest first."""
     spots = []
@@ -88,11 +89,17 @@ def _lone_spots(
 
 
 def _spot(
-    image: Image, excess: FloatArray, ceiling: FloatArray, labels: NDArray[np.int32], number: int, box: tuple[slice, ...]
+    image: Image,
+    excess: FloatArray,
+    ceiling: FloatArray,
+    labels: NDArray[np.integer],
+    number: int,
+    box: tuple[slice, ...],
 ) -> Voxels:
     margin = [int(np.ceil(0.2 / d)) for d in image.spacing]
     wide = tuple(
-        slice(max(0, s.start - m), min(n, s.stop + m)) for s, m, n in zip(box, margin, excess.shape, strict=True)
+        slice(max(0, s.start - m), min(n, s.stop + m))
+        for s, m, n in zip(box, margin, excess.shape, strict=True)
     )
     grid = np.meshgrid(*(c[s] for c, s in zip((image.x, image.y, image.z), wide, strict=True)), indexing="ij")
     # A neighbour's voxels are not this spot's.
@@ -122,7 +129,9 @@ def _free_fit(spot: Voxels, usual: SeedImage) -> tuple[float, float, float, floa
     best: tuple[float, FloatArray] | None = None
     tried = sorted(directions(12), key=lambda u: -abs(u @ axis))[:2]
     for start in (axis, *tried[1:]):
-        values = np.array([*centre, *start, *np.log([usual.excess, usual.sigma_in_plane, usual.sigma_along_z]), 0.0])
+        values = np.array(
+            [*centre, *start, *np.log([usual.excess, usual.sigma_in_plane, usual.sigma_along_z]), 0.0]
+        )
         fitted = scipy.optimize.least_squares(
             residual, values, bounds=(low, high), loss="soft_l1", f_scale=ROBUST_SCALE,
             x_scale=np.array([0.03] * 3 + [0.2] * 3 + [0.2] * 3 + [50.0]), max_nfev=20, ftol=1e-4, xtol=1e-4,
@@ -134,4 +143,5 @@ def _free_fit(spot: Voxels, usual: SeedImage) -> tuple[float, float, float, floa
     assert best is not None
     values = best[1]
     agreement = 1 - float(np.sum(residual(values) ** 2) / np.sum(spot.excess**2))
-    return agreement, *(float(v) for v in np.exp(values[6:9]))
+    amount, in_plane, along_z = (float(v) for v in np.exp(values[6:9]))
+    return agreement, amount, in_plane, along_z

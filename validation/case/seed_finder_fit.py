@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy  # its parts load when they are used
 from numpy.typing import NDArray
 
 from validation.case.implant import SEED_DIAMETER
@@ -87,7 +86,9 @@ class Rod:
 
 def robust_cost(residual: FloatArray) -> FloatArray:
     """Robust sum of squares over the last axis (soft L1), HU²."""
-    return np.asarray(np.sum(2 * ROBUST_SCALE**2 * (np.sqrt(1 + (residual / ROBUST_SCALE) ** 2) - 1), axis=-1))
+    return np.asarray(
+        np.sum(2 * ROBUST_SCALE**2 * (np.sqrt(1 + (residual / ROBUST_SCALE) ** 2) - 1), axis=-1)
+    )
 
 
 def best_rod(voxels: Voxels, image: SeedImage, beside: FloatArray, top: FloatArray) -> Pose | None:
@@ -138,7 +139,11 @@ def best_rod(voxels: Voxels, image: SeedImage, beside: FloatArray, top: FloatArr
 
 
 def explains(
-    voxels: Voxels, beside: FloatArray, own: FloatArray, energy: float = LEAST_ENERGY, share: float = LEAST_EXPLAINED
+    voxels: Voxels,
+    beside: FloatArray,
+    own: FloatArray,
+    energy: float = LEAST_ENERGY,
+    share: float = LEAST_EXPLAINED,
 ) -> bool:
     """Whether a rod explains enough: of a lone seed's energy, and of what others leave of its own voxels."""
     alone = np.minimum(own, voxels.ceiling)
@@ -146,7 +151,10 @@ def explains(
     before = np.minimum(beside, voxels.ceiling) - voxels.excess
     after = np.minimum(beside + own, voxels.ceiling) - voxels.excess
     gain = float(robust_cost(before) - robust_cost(after))
-    gain_here, here = float(robust_cost(before[mine]) - robust_cost(after[mine])), float(robust_cost(before[mine]))
+    gain_here, here = (
+        float(robust_cost(before[mine]) - robust_cost(after[mine])),
+        float(robust_cost(before[mine])),
+    )
     return gain > energy * float(robust_cost(alone)) and gain_here > share * here
 
 
@@ -167,7 +175,7 @@ def _varied(pose: Pose, steps: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _moved(pose: Pose, change: FloatArray) -> Pose:
-    positions, axes = _varied(pose, change)
+    _, axes = _varied(pose, change)
     axis = axes[4] + axes[5] - axes[0]
     return pose[0] + change[:3], axis / np.linalg.norm(axis)
 
@@ -176,6 +184,7 @@ def refined(
     voxels: Voxels, image: SeedImage, rods: list[Pose], beside: FloatArray, rounds: int = 20
 ) -> list[Pose]:
     """Rods moved and turned to the least robust sum of squares (Levenberg–Marquardt, reweighted); bodies apart."""
+
     def seen(poses: list[Pose], derivatives: bool) -> tuple[float, FloatArray, FloatArray]:
         linear = beside.copy()
         jacobian = np.zeros((len(voxels.points), 5 * len(poses)))
@@ -295,7 +304,7 @@ def mirrored(voxels: Voxels, image: SeedImage, rod: Rod, beside: FloatArray) -> 
     """
     flipped = rod.axis * (1.0, 1.0, -1.0)
     position, axis = refined(voxels, image, [(rod.position, flipped)], beside, 8)[0]
-    angle = float(np.arccos(min(1.0, abs(axis @ rod.axis))))
+    angle = float(np.arccos(min(1.0, abs(float(axis @ rod.axis)))))
 
     def misfit(pose: Pose) -> FloatArray:
         own = image.excess * image.filled(voxels.points, *pose)

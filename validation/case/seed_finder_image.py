@@ -64,7 +64,7 @@ class SeedImage:
     def sigmas(self) -> FloatArray:
         """Blur with the rod's own thickness, shape (3,), cm."""
         plane, along = (s**2 + _ROD_VARIANCE for s in (self.sigma_in_plane, self.sigma_along_z))
-        return np.sqrt([plane, plane, along])
+        return np.asarray(np.sqrt([plane, plane, along]))
 
     def filled_by(self, points: FloatArray, positions: FloatArray, axes: FloatArray) -> FloatArray:
         """Share of the voxels about `points` (m, 3) that each of several seeds (n, 3) fills alone, shape (n, m)."""
@@ -75,9 +75,14 @@ class SeedImage:
         v = axes / sigma
         q = np.linalg.norm(v, axis=1)
         middle = (positions - centre) / sigma
-        t = np.tensordot(v / q[:, None], places, axes=(1, 2)) - ((v / q[:, None]) * middle).sum(axis=1)[:, None, None]
+        t = (
+            np.tensordot(v / q[:, None], places, axes=(1, 2))
+            - ((v / q[:, None]) * middle).sum(axis=1)[:, None, None]
+        )
         square = (
-            (places**2).sum(axis=2) - 2 * np.tensordot(middle, places, axes=(1, 2)) + (middle**2).sum(axis=1)[:, None, None]
+            (places**2).sum(axis=2)
+            - 2 * np.tensordot(middle, places, axes=(1, 2))
+            + (middle**2).sum(axis=1)[:, None, None]
         )
         half = 0.5 * self.length * q[:, None, None]
         ndtr = scipy.special.ndtr
@@ -111,7 +116,9 @@ class SeedImage:
         In the plane of the slices with its centre between two of them, or upright between pixels.
         """
         dx, dy, dz = self.spacing
-        flat = self.filled(np.array([[0.0, 0.0, 0.0]]), np.array([0.0, dy / 2, dz / 2]), np.array([1.0, 0, 0]))
+        flat = self.filled(
+            np.array([[0.0, 0.0, 0.0]]), np.array([0.0, dy / 2, dz / 2]), np.array([1.0, 0, 0])
+        )
         upright = self.filled(np.zeros((1, 3)), np.array([dx / 2, dy / 2, 0.0]), np.array([0.0, 0.0, 1.0]))
         return self.excess * float(min(flat[0], upright[0]))
 

@@ -17,15 +17,27 @@ from validation.case.seed_finder_calibration import (
     MOST_SIGMA,
     calibrated,
 )
-from validation.case.seed_finder_fit import LEAST_ENERGY, ROBUST_SCALE, SPAN, Pose, Rod, Voxels, best_rod, explains, judged, mirrored, refined, robust_cost
-from validation.case.seed_finder_image import SeedImage, directions
+from validation.case.seed_finder_fit import (
+    LEAST_ENERGY,
+    ROBUST_SCALE,
+    SPAN,
+    Pose,
+    Rod,
+    Voxels,
+    best_rod,
+    explains,
+    judged,
+    mirrored,
+    refined,
+    robust_cost,
+)
+from validation.case.seed_finder_image import SeedImage
+from validation.case.seed_finder_patches import bright_starts, surroundings
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _CONNECTED = np.ones((3, 3, 3), dtype=bool)
-_BACKGROUND = 0.9  # cm: edge of the cube whose median is the surroundings; seeds fill less than half of it
-_COARSE = 0.15  # cm: pixels finer than this are thinned for it
 # Beside air the surroundings of a seed are tissue all the same, HU.
 _LEAST_BACKGROUND = -150.0
 _MARGIN = 0.6  # cm of image kept around the search region
@@ -33,13 +45,12 @@ _MARGIN = 0.6  # cm of image kept around the search region
 _EXHAUSTED = 0.12
 # A patch of this many seeds' mass is cut at a higher level: bone, a filling.
 _MOST_IN_PATCH = 12
-# What is left of a larger patch has to stand out from it by this share of the peak of a seed.
-_LEAST_PROMINENCE = 0.35
 # How a seed looks is learnt anew from rods that agree so well, so many at most, until it changes no more.
 _LEARN_FROM, _LEARNERS, _PASSES = 0.85, 12, 3
 # Other looks to start from, (HU, cm), where fewer than this share of the seeds there are was found.
 _OTHER_LOOKS, _FEW = ((18000.0, 0.05), (18000.0, 0.09), (40000.0, 0.05)), 0.6
 _SETTLED, _BLUR = 0.1, 0.1  # change of the logarithm of the excess; cm of blur that count as much as one
+_SPLIT_BELOW = 0.9  # agreement; a rod that agrees worse may be two
 _TOGETHER = 0.7  # cm: seeds nearer than this are refined together,
 _MOST_TOGETHER = 5  # so many at most
 
@@ -82,11 +93,12 @@ class Search:
         box = scipy.ndimage.find_objects(allowed.astype(np.int8))[0]
         margin = [int(np.ceil(_MARGIN / d)) for d in image.spacing]
         wide = tuple(
-            slice(max(0, s.start - m), min(n, s.stop + m)) for s, m, n in zip(box, margin, allowed.shape, strict=True)
+            slice(max(0, s.start - m), min(n, s.stop + m))
+            for s, m, n in zip(box, margin, allowed.shape, strict=True)
         )
         part = Image(image.hu[wide], image.x[wide[0]], image.y[wide[1]], image.z[wide[2]])
         hu, inside = np.asarray(part.hu, dtype=np.float64), allowed[wide]
-        background = _surroundings(hu, part.spacing)
+        background = surroundings(hu, part.spacing)
         background = np.maximum(background, _LEAST_BACKGROUND)
         excess, ceiling = hu - background, float(hu[inside].max()) - background
         seen = calibrated(part, excess, ceiling, inside, wanted, length)
@@ -124,7 +136,10 @@ class Search:
             if not good:
                 break
             seen = self._learnt(good)
-            change = abs(np.log(seen.excess / self.seen.excess)) + float(np.abs(seen.sigmas - self.seen.sigmas).max()) / _BLUR
+            change = (
+                abs(np.log(seen.excess / self.seen.excess))
+                + float(np.abs(seen.sigmas - self.seen.sigmas).max()) / _BLUR
+            )
             if change < _SETTLED:
                 break
             self.seen = seen
@@ -134,9 +149,7 @@ class Search:
         """Excess and blur that fit all good rods together, their places kept."""
         chosen = sorted(rods, key=lambda r: -r.score)[:_LEARNERS]
         around = [self._around([r.position])[0] for r in chosen]
-        poses = [
-            [p for p in self.poses if np.linalg.norm(p[0] - r.position) < 2 * SPAN] for r in chosen
-        ]
+        poses = [[p for p in self.poses if np.linalg.norm(p[0] - r.position) < 2 * SPAN] for r in chosen]
 
         def misfit(values: FloatArray) -> FloatArray:
             amount, in_plane, along_z = np.exp(values)
@@ -148,18 +161,27 @@ class Search:
             return np.concatenate(parts)
 
         start = np.log([self.seen.excess, self.seen.sigma_in_plane, self.seen.sigma_along_z])
-        low, high = np.log([LEAST_EXCESS, LEAST_SIGMA, LEAST_SIGMA]), np.log([MOST_EXCESS, MOST_SIGMA, MOST_SIGMA])
+        low, high = (
+            np.log([LEAST_EXCESS, LEAST_SIGMA, LEAST_SIGMA]),
+            np.log([MOST_EXCESS, MOST_SIGMA, MOST_SIGMA]),
+        )
         fitted = scipy.optimize.least_squares(
             misfit, np.clip(start, low + 1e-6, high - 1e-6), bounds=(low, high), loss="soft_l1",
-            f_scale=ROBUST_SCALE, max_nfev=15, ftol=1e-3, xtol=1e-3, diff_step=0.01,
+            f_scale=ROBUST_SCALE, max_nfev=15, ftol=1e-3, xtol=1e-3, diff_step=[0.01] * 3,
         )  # fmt: skip
         amount, in_plane, along_z = (float(v) for v in np.exp(fitted.x))
         return replace(self.seen, excess=amount, sigma_in_plane=in_plane, sigma_along_z=along_z)
 
     def _pass(self) -> list[Rod]:
         """Find rods until nothing bright is left that one explains."""
-        starts = self._starts()
-        near = scipy.ndimage.binary_dilation(self.allowed, _CONNECTED) if not self.allowed.all() else self.allowed
+        starts = bright_starts(
+            self.excess, self.level, self.seen, self.most, float(np.median(self.ceiling[self.allowed]))
+        )
+        near = (
+            scipy.ndimage.binary_dilation(self.allowed, _CONNECTED)
+            if not self.allowed.all()
+            else self.allowed
+        )
         open_ = starts & near
         axes = (self.image.x, self.image.y, self.image.z)
         while open_.any():
@@ -175,6 +197,9 @@ class Search:
                 self._close(open_, top)
         self._place_again()
         while self._take_out_needless():
+            self._place_again()
+        split = [k for k in range(len(self.poses)) if self._split(k)]
+        if split:
             self._place_again()
         rods = [self._judge(k) for k in range(len(self.poses))]
         return [replace(rod, patch=share) for rod, share in zip(rods, self._explained(rods), strict=True)]
@@ -238,6 +263,34 @@ class Search:
             self.poses = self._settled(self.poses, k)
         return True
 
+    def _split(self, k: int) -> bool:
+        """Two rods in place of one that agrees badly, where they explain a seed's worth more: crossed seeds."""
+        position, axis = self.poses[k]
+        voxels, _ = self._around([position])
+        beside = self._beside(voxels, [p for i, p in enumerate(self.poses) if i != k])
+        if judged(voxels, self.seen, self.poses[k], beside).agreement > _SPLIT_BELOW:
+            return False
+
+        def cost(poses: list[Pose]) -> float:
+            own = sum(self.seen.excess * self.seen.filled(voxels.points, *pose) for pose in poses)
+            return float(robust_cost(np.minimum(beside + own, voxels.ceiling) - voxels.excess))
+
+        alone = self.seen.excess * self.seen.filled(voxels.points, position, axis)
+        worth = LEAST_ENERGY * float(robust_cost(np.minimum(alone, voxels.ceiling)))
+        best, least = None, cost([self.poses[k]]) - worth
+        for way in np.eye(3):
+            for turned in np.eye(3):
+                start = [(position + 0.12 * way, turned), (position - 0.12 * way, axis)]
+                pair = refined(voxels, self.seen, start, beside, 12)
+                if (after := cost(pair)) < least:
+                    best, least = pair, after
+        if best is None:
+            return False
+        self.poses[k] = best[0]
+        self.poses.append(best[1])
+        self.poses = self._settled(self.poses, k)
+        return True
+
     def _judge(self, k: int) -> Rod:
         voxels, _ = self._around([self.poses[k][0]])
         beside = self._beside(voxels, [p for i, p in enumerate(self.poses) if i != k])
@@ -281,7 +334,9 @@ class Search:
         axes = (self.image.x, self.image.y, self.image.z)
         low, high = np.min(places, axis=0) - SPAN, np.max(places, axis=0) + SPAN
         window = [slice(*np.searchsorted(c, (a, b))) for c, a, b in zip(axes, low, high, strict=True)]
-        grid = np.stack(np.meshgrid(*(c[w] for c, w in zip(axes, window, strict=True)), indexing="ij"), axis=-1)
+        grid = np.stack(
+            np.meshgrid(*(c[w] for c, w in zip(axes, window, strict=True)), indexing="ij"), axis=-1
+        )
         seen = np.zeros(grid.shape[:3], dtype=bool)
         for place in places:
             seen |= ((grid - place) ** 2).sum(axis=-1) < SPAN**2
@@ -303,7 +358,11 @@ class Search:
         for pose in self.poses:
             if id(pose) not in self._shown:
                 voxels, where = self._around([pose[0]])
-                self._shown[id(pose)] = (pose, where, self.seen.excess * self.seen.filled(voxels.points, *pose))
+                self._shown[id(pose)] = (
+                    pose,
+                    where,
+                    self.seen.excess * self.seen.filled(voxels.points, *pose),
+                )
             kept[id(pose)] = self._shown[id(pose)]
             total[kept[id(pose)][1]] += kept[id(pose)][2]
         self._shown = kept
@@ -312,55 +371,14 @@ class Search:
     def _close(self, open_: Mask, top: FloatArray) -> None:
         reach = max(_EXHAUSTED, 1.01 * self.image.spacing[0])
         axes = (self.image.x, self.image.y, self.image.z)
-        window = tuple(slice(*np.searchsorted(c, (t - reach, t + reach))) for c, t in zip(axes, top, strict=True))
+        window = tuple(
+            slice(*np.searchsorted(c, (t - reach, t + reach))) for c, t in zip(axes, top, strict=True)
+        )
         grid = np.meshgrid(*(c[w] - t for c, w, t in zip(axes, window, top, strict=True)), indexing="ij")
         open_[window] &= sum(g**2 for g in grid) > reach**2
         open_[self._index(top)] = False
-
-    def _starts(self) -> Mask:
-        """Bright voxels, without those of patches larger than seeds make: these are cut at higher levels."""
-        typical = float(np.median(self.ceiling[self.allowed]))
-        least, voxel = self.seen.typical_peak(typical), float(np.prod(self.image.spacing))
-        largest, highest = self.most * _lone_mass(self.seen, typical), 0.9 * typical
-        starts = np.zeros(self.excess.shape, dtype=bool)
-        whole = tuple(slice(0, n) for n in self.excess.shape)
-        todo = [(self.excess > self.level, whole, self.level)]
-        while todo:
-            mask, corner, at = todo.pop()
-            labels, _ = scipy.ndimage.label(mask, _CONNECTED)
-            for number, box in enumerate(scipy.ndimage.find_objects(labels), start=1):
-                own = labels[box] == number
-                place = tuple(slice(c.start + b.start, c.start + b.stop) for c, b in zip(corner, box, strict=True))
-                part = self.excess[place][own]
-                if part.sum() * voxel <= largest:
-                    if at == self.level or part.max() - at > _LEAST_PROMINENCE * least:
-                        starts[place] |= own
-                elif at < highest:
-                    higher = min(1.2 * at, highest)
-                    todo.append((own & (self.excess[place] > higher), place, higher))
-        return starts
 
 
 def _plausible(rods: list[Rod]) -> float:
     """How many seeds rods make up: the sum of what each is like."""
     return sum(r.score for r in rods if r.agreement > _LEARN_FROM)
-
-
-def _surroundings(hu: FloatArray, spacing: tuple[float, float, float]) -> FloatArray:
-    """Median over a cube about every voxel, HU: not moved by streaks, noise and thin bright things."""
-    thin = [max(1, round(_COARSE / d)) for d in spacing]
-    coarse = hu[:: thin[0], :: thin[1], :: thin[2]]
-    size = [max(3, 2 * int(_BACKGROUND / (n * d) / 2) + 1) for n, d in zip(thin, spacing, strict=True)]
-    middle = scipy.ndimage.median_filter(coarse, size)
-    index = [np.arange(n) / t for n, t in zip(hu.shape, thin, strict=True)]
-    places = np.meshgrid(*index, indexing="ij")
-    return np.asarray(scipy.ndimage.map_coordinates(middle, places, order=1, mode="nearest"))
-
-
-def _lone_mass(seen: SeedImage, ceiling: float) -> float:
-    """Excess summed over the voxels of a lone seed and cut off at the scale's end, mean over directions, HU cm³."""
-    steps = [d * np.arange(-np.ceil(0.5 / d), np.ceil(0.5 / d) + 1) for d in seen.spacing]
-    points = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    axes = directions(9)
-    each = seen.excess * seen.filled_by(points, np.zeros_like(axes), axes)
-    return float(np.minimum(each, ceiling).sum(axis=1).mean()) * float(np.prod(seen.spacing))

@@ -76,8 +76,8 @@ def read_scan(
             groups.setdefault(file.uid("SeriesInstanceUID"), []).append(file)
     if not groups:
         raise InvalidInput(
-            f"the folder has 0 CT slices ({len(files)} other DICOM and {others} other files), expected the post-implant "
-            f"CT. Give its folder."
+            f"the folder has 0 CT slices ({len(files)} other DICOM and {others} other files), expected the "
+            f"post-implant CT. Give its folder."
         )
     candidates = []
     for uid, members in groups.items():
@@ -103,7 +103,7 @@ def _structure_set(files: list[DicomFile], wanted: str | Path | None) -> DicomFi
     sets = [file for file in files if str(file.header.SOPClassUID) == STRUCTURES]
     if wanted is not None and len(sets) != 1:
         raise InvalidInput(
-            f"structure sets at {plain_text(wanted, '?')} are {len(sets)}, expected 1 (the contours on the post-implant "
-            f"CT). Give the file."
+            f"structure sets at {plain_text(wanted, '?')} are {len(sets)}, expected 1 (the contours on the "
+            f"post-implant CT). Give the file."
         )
     return sets[0] if len(sets) == 1 else None

@@ -76,7 +76,11 @@ def scattered_seeds(
     axes: list[FloatArray] = []
 
     def fits(p: FloatArray, u: FloatArray, gap: float, but: int = -1) -> bool:
-        near = [segment_distance(p, u, *s, SEED_LENGTH) for k, s in enumerate(zip(positions, axes, strict=True)) if k != but]
+        near = [
+            segment_distance(p, u, *s, SEED_LENGTH)
+            for k, s in enumerate(zip(positions, axes, strict=True))
+            if k != but
+        ]
         return not near or min(near) > gap
 
     while len(positions) < count:
@@ -127,11 +131,13 @@ def trial_image(positions: FloatArray, axes: FloatArray, scan: Scan, rng: np.ran
     x, y, z = (a + d * np.arange(n) for a, d, n in zip(first, spacing, count, strict=True))
     grid = (x[:, None, None], y[None, :, None], z[None, None, :])
     hu = _tissue(*grid)
-    metal = _filled(positions, axes, x, y, z, spacing)
+    metal = filled_voxels(positions, axes, x, y, z)
     sigma = scan.blur / scan.pixel
     hu += scan.seed_excess * metal
     if scan.dental_metal:
-        hu += 12000.0 * _inside(np.sqrt((grid[0] - 2.6) ** 2 + (grid[1] + 2.0) ** 2 + (grid[2] - 1.2) ** 2) - 0.3, spacing)
+        hu += 12000.0 * _inside(
+            np.sqrt((grid[0] - 2.6) ** 2 + (grid[1] + 2.0) ** 2 + (grid[2] - 1.2) ** 2) - 0.3, spacing
+        )
     hu = scipy.ndimage.gaussian_filter(hu, (sigma, sigma, 0.0))
     hu += _streaks(positions, x, y, z, scan, rng)
     grain = scipy.ndimage.gaussian_filter(rng.normal(size=hu.shape), (0.6, 0.6, 0.0))
@@ -163,10 +169,11 @@ def _tissue(x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
     return hu
 
 
-def _filled(
-    positions: FloatArray, axes: FloatArray, x: FloatArray, y: FloatArray, z: FloatArray, spacing: FloatArray
+def filled_voxels(
+    positions: FloatArray, axes: FloatArray, x: FloatArray, y: FloatArray, z: FloatArray
 ) -> FloatArray:
-    """Share of every voxel filled by seeds: points spread evenly through the rods, counted per voxel."""
+    """Share of every voxel filled by seeds (nx, ny, nz): points spread evenly through the rods, counted per voxel."""
+    spacing = np.array([c[1] - c[0] for c in (x, y, z)])
     along = np.arange(-SEED_LENGTH / 2 + _FINE / 4, SEED_LENGTH / 2, _FINE / 2)
     edge = np.arange(-SEED_DIAMETER / 2 + _FINE / 4, SEED_DIAMETER / 2, _FINE / 2)
     a, b = (m.ravel() for m in np.meshgrid(edge, edge))

@@ -22,7 +22,8 @@ class FinderOptions:
     """How seeds are looked for and matched."""
 
     post_series: Annotated[
-        str | None, typer.Option("--post-series", help="post-implant CT series: UID, folder name or description")
+        str | None,
+        typer.Option("--post-series", help="post-implant CT series: UID, folder name or description"),
     ] = None
     post_structures: Annotated[
         Path | None, typer.Option("--post-structures", help="RTSTRUCT drawn on the post-implant CT")
@@ -30,10 +31,16 @@ class FinderOptions:
     register: Annotated[
         str, typer.Option(help="frame: plan and CT share a frame of reference; seeds: register by the seeds")
     ] = "frame"
-    count: Annotated[int | None, typer.Option(help="seeds known to be in the patient; fewer found is refused")] = None
+    count: Annotated[
+        int | None, typer.Option(help="seeds known to be in the patient; fewer found is refused")
+    ] = None
     reach: Annotated[float, typer.Option(help="look this far from target and planned seeds, mm")] = 25.0
-    gate: Annotated[float, typer.Option(help="a seed farther from its planned place counts as lost, mm")] = 20.0
-    seed_length: Annotated[float, typer.Option("--seed-length", help="length of a seed as the CT shows it, mm")] = 4.5
+    gate: Annotated[float, typer.Option(help="a seed farther from its planned place counts as lost, mm")] = (
+        20.0
+    )
+    seed_length: Annotated[
+        float, typer.Option("--seed-length", help="length of a seed as the CT shows it, mm")
+    ] = 4.5
     voxel: Annotated[float, typer.Option(help="edge of the dose voxels, mm")] = 1.0
 
     def options(self) -> PostImplantOptions:
@@ -77,11 +84,15 @@ def post_implant(
     with Reporter(quiet) as reporter:
         reporter.say(f"looking for up to {finder.count or len(plan.implant)} seeds on {scan.source}")
         check = check_implant(plan, scan, finder.options())
-        reporter.say(f"{len(check.found)} seeds found, {len(check.matching.plan)} matched, {len(check.matching.lost)} lost")
+        reporter.say(
+            f"{len(check.found)} seeds found, {len(check.matching.plan)} matched, {len(check.matching.lost)} lost"
+        )
         write_check(check, out)
         if monte_carlo:
             check = with_monte_carlo(
-                check, out, lambda c, folder: _simulate(c, folder, reporter, finder.voxel, uncertainty, threads)
+                check,
+                out,
+                lambda c, folder: _simulate(c, folder, reporter, finder.voxel, uncertainty, threads),
             )
     files = write_check(check, out)
     page = write_page(check, out / "post_implant.html")
@@ -123,4 +134,3 @@ def _simulate(
         for structure in data.structure.values
         for index in data["index"].values
     ]
-

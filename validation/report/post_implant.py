@@ -54,11 +54,11 @@ def change_rows(rows: Sequence[IndexChange]) -> list[ChangeRow]:
             change += change_unit
         if row.unit == "Gy" and row.before > 0 and np.isfinite(row.change):
             change += f" ({number(100 * row.change / row.before, 1, sign=True)}\u00a0%)"
-        cells = (
+        before, after = (
             _with(measured(v, s, row.unit) if s > 0 else number(v, decimals(s, row.unit)), unit)
             for v, s in ((row.before, row.before_std_dev), (row.after, row.after_std_dev))
         )
-        texts.append(ChangeRow(row.structure, row.index, told.get(row.index, ""), *cells, change))
+        texts.append(ChangeRow(row.structure, row.index, told.get(row.index, ""), before, after, change))
     return texts
 
 
@@ -84,16 +84,19 @@ def displacement_rows(check: PostImplant) -> list[tuple[str, str]]:
     def mm(value: float, sign: bool = False) -> str:
         return _with(number(10 * value, 1, sign=sign), "\u00a0mm")
 
+    def percent(value: float) -> str:
+        return f"{number(100 * value, 1)}\u00a0%"
+
+    def degrees(value: float) -> str:
+        return _with(number(np.degrees(value), 0), "°")
+
     axes = ("x (to left)", "y (to back)", "z (to head)")
     rows = [
         (
             "seeds planned / matched / lost / without plan",
             f"{s.seeds + s.lost} / {s.seeds} / {s.lost} / {s.extra}",
         ),
-        (
-            "lost",
-            f"{number(100 * s.loss_probability, 1)}\u00a0% (95 %: {number(100 * s.loss_low, 1)} to {number(100 * s.loss_high, 1)}\u00a0%)",
-        ),
+        ("lost", f"{percent(s.loss_probability)} (95 %: {percent(s.loss_low)} to {percent(s.loss_high)})"),
         ("displacement: mean, median", f"{mm(s.length_mean)}, {mm(s.length_median)}"),
         ("90th percentile, largest", f"{mm(s.length_p90)}, {mm(s.length_max)}"),
         ("farther than 5 mm", f"{number(100 * s.far_fraction, 0)}\u00a0%"),
@@ -115,7 +118,7 @@ def displacement_rows(check: PostImplant) -> list[tuple[str, str]]:
         ),
         (
             f"turned (mean, 90th percentile; {s.rotations} directions told)",
-            f"{_with(number(np.degrees(s.rotation_mean), 0), '°')}, {_with(number(np.degrees(s.rotation_p90), 0), '°')}",
+            f"{degrees(s.rotation_mean)}, {degrees(s.rotation_p90)}",
         ),
     ]
     if s.registration_angle or s.registration_shift:
@@ -132,9 +135,8 @@ def table_text(check: PostImplant) -> str:
         widths = [max(len(c[k]) for c in cells) for k in range(5)]
         lines.append(f"{engine}, prescription {check.plan.prescription.dose_gy:g} Gy")
         for c in cells:
-            lines.append(
-                f"  {c[0]:<{widths[0]}}  {c[1]:<{widths[1]}}  {c[2]:>{widths[2]}}  {c[3]:>{widths[3]}}  {c[4]:>{widths[4]}}"
-            )
+            left = "  ".join(c[k].ljust(widths[k]) for k in (0, 1))
+            lines.append(f"  {left}  " + "  ".join(c[k].rjust(widths[k]) for k in (2, 3, 4)))
     return "\n".join(lines).replace("\u00a0", " ")
 
 

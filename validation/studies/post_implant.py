@@ -123,7 +123,9 @@ def post_implant(plan: Case, scan: PostImplantScan, options: PostImplantOptions 
         scan.image, region, count=chosen.count, most=len(plan.implant), length=chosen.seed_length
     )
     _refuse_too_few(found, plan, region, scan)
-    motion = register_by_seeds(plan.implant.positions, found.positions, chosen.gate) if by_seeds else NO_MOTION
+    motion = (
+        register_by_seeds(plan.implant.positions, found.positions, chosen.gate) if by_seeds else NO_MOTION
+    )
     matching = match_seeds(
         plan.implant.positions, plan.implant.axes, found.positions, found.axes,
         resolved=found.resolved, needles=plan.implant.needles, motion=motion, gate=chosen.gate,
@@ -148,8 +150,9 @@ def _refuse_other_frame(plan: Case, scan: PostImplantScan, options: PostImplantO
     other = known and scan.frame_of_reference and known != scan.frame_of_reference
     if other and options.registration == "frame":
         raise InvalidInput(
-            f"frame of reference of the post-implant CT is {scan.frame_of_reference}, expected that of the plan, {known} "
-            f"(its coordinates mean other places). Register the images in your planning system, or use --register seeds."
+            f"frame of reference of the post-implant CT is {scan.frame_of_reference}, expected that of the plan, "
+            f"{known} (its coordinates mean other places). Register the images in your planning system, or use "
+            f"--register seeds."
         )
 
 
@@ -179,7 +182,7 @@ def _lost_in_words(matching: SeedMatching, plan: Case, motion: RigidMotion) -> l
 
 def search_region(
     scan: PostImplantScan, structures: list[Structure], points: FloatArray, reach: float
-) -> NDArray[np.bool_] | None:
+) -> NDArray[np.bool_]:
     """Voxels within reach of structures and points, inside the body if it is drawn on the CT.
 
     Parameters
@@ -204,12 +207,17 @@ def search_region(
     region = np.ones(image.hu.shape, dtype=bool)
     if external is not None:
         region = structure_fractions(external, *axes) > 0.5
-    near = [points, *(np.column_stack([c.points, np.full(len(c.points), c.z)]) for s in structures for c in s.contours)]
+    near = [
+        points,
+        *(np.column_stack([c.points, np.full(len(c.points), c.z)]) for s in structures for c in s.contours),
+    ]
     cloud = np.concatenate(near)
     if len(cloud):
         low, high = cloud.min(axis=0) - reach, cloud.max(axis=0) + reach
         window = tuple(slice(*np.searchsorted(c, (a, b))) for c, a, b in zip(axes, low, high, strict=True))
-        grid = np.stack(np.meshgrid(*(c[w] for c, w in zip(axes, window, strict=True)), indexing="ij"), axis=-1)
+        grid = np.stack(
+            np.meshgrid(*(c[w] for c, w in zip(axes, window, strict=True)), indexing="ij"), axis=-1
+        )
         close = np.zeros(image.hu.shape, dtype=bool)
         if grid.size:
             distance = scipy.spatial.cKDTree(cloud).query(grid.reshape(-1, 3), distance_upper_bound=reach)[0]
@@ -219,7 +227,9 @@ def search_region(
 
 
 def with_monte_carlo(
-    check: PostImplant, folder: Path, simulate: Callable[[Case, Path], list[tuple[str, str, str, float, float]]]
+    check: PostImplant,
+    folder: Path,
+    simulate: Callable[[Case, Path], list[tuple[str, str, str, float, float]]],
 ) -> PostImplant:
     """Add the indices by Monte Carlo, each case simulated in a folder of its own.
 
@@ -271,7 +281,9 @@ def record(check: PostImplant) -> dict[str, object]:
                 "displacement": None if i is None else matching.displacement[i].tolist(),
                 "along": None if i is None else float(matching.along[i]),
                 "across": None if i is None else float(matching.across[i]),
-                "rotation": None if i is None or not np.isfinite(matching.rotation[i]) else float(matching.rotation[i]),
+                "rotation": None
+                if i is None or not np.isfinite(matching.rotation[i])
+                else float(matching.rotation[i]),
             }
         )
     return {
@@ -283,7 +295,10 @@ def record(check: PostImplant) -> dict[str, object]:
         "seeds": seeds,
         "lost": (matching.lost + 1).tolist(),
         "not_seeds": list(found.rejected),
-        "motion": {"rotation": matching.motion.rotation.tolist(), "translation": matching.motion.translation.tolist()},
+        "motion": {
+            "rotation": matching.motion.rotation.tolist(),
+            "translation": matching.motion.translation.tolist(),
+        },
         "displacement": check.statistics.record(),
         "indices": {engine: [change.record() for change in rows] for engine, rows in check.changes.items()},
         "warnings": list(check.warnings),
@@ -293,7 +308,11 @@ def record(check: PostImplant) -> dict[str, object]:
 def write_check(check: PostImplant, folder: Path) -> list[Path]:
     """Write case, seeds and numbers into a folder; the names written."""
     folder.mkdir(parents=True, exist_ok=True)
-    case_file, seed_file, numbers = folder / "post_case.h5", folder / "seeds.csv", folder / "post_implant.json"
+    case_file, seed_file, numbers = (
+        folder / "post_case.h5",
+        folder / "seeds.csv",
+        folder / "post_implant.json",
+    )
     check.post.write(case_file)
     write_seed_csv(check.post.implant, seed_file)
     numbers.write_text(json.dumps(record(check), indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -21,7 +21,9 @@ FloatArray = NDArray[np.float64]
 _NO_TURN = 1e-6  # rad
 
 
-def structures_on_scan(plan: Case, scan: PostImplantScan, motion: RigidMotion) -> tuple[dict[str, Structure], list[str]]:
+def structures_on_scan(
+    plan: Case, scan: PostImplantScan, motion: RigidMotion
+) -> tuple[dict[str, Structure], list[str]]:
     """Structures of the post-implant CT, or those of the plan carried over.
 
     Parameters
@@ -48,18 +50,22 @@ def structures_on_scan(plan: Case, scan: PostImplantScan, motion: RigidMotion) -
             )
         return dict(scan.structures), []
     warning = (
-        "the structures are those of the plan, carried over rigidly: swelling and motion of organs are not in them. Draw "
-        "the target on the post-implant CT for a real verdict."
+        "the structures are those of the plan, carried over rigidly: swelling and motion of organs are not in them. "
+        "Draw the target on the post-implant CT for a real verdict."
     )
     carried = {}
     for name, structure in plan.structures.items():
-        moved = _shifted(structure, motion) if motion.angle < _NO_TURN else _turned(structure, plan.image, scan.image, motion)
+        moved = (
+            _shifted(structure, motion)
+            if motion.angle < _NO_TURN
+            else _turned(structure, plan.image, scan.image, motion)
+        )
         if moved is not None:
             carried[name] = moved
     if target not in carried:
         raise InvalidInput(
-            f"target {target} lies outside the post-implant CT after registration, expected it inside. Check the CT and "
-            f"the registration."
+            f"target {target} lies outside the post-implant CT after registration, expected it inside. Check the CT "
+            f"and the registration."
         )
     return carried, [warning]
 
@@ -68,7 +74,7 @@ def _shifted(structure: Structure, motion: RigidMotion) -> Structure:
     dx, dy, dz = motion.translation
     if not motion.translation.any():
         return structure
-    contours = tuple(Contour(c.z + dz, c.points + (dx, dy)) for c in structure.contours)
+    contours = tuple(Contour(c.z + dz, c.points + np.array([dx, dy])) for c in structure.contours)
     return replace(structure, contours=contours)
 
 
@@ -77,7 +83,10 @@ def _turned(structure: Structure, before: Image, after: Image, motion: RigidMoti
     share = structure_fractions(structure, before.x, before.y, before.z)
     grid = np.stack(np.meshgrid(after.x, after.y, after.z, indexing="ij"), axis=-1)
     places = (grid - motion.translation) @ motion.rotation  # R^T (x - t)
-    index = [(places[..., k] - c[0]) / d for k, (c, d) in enumerate(zip((before.x, before.y, before.z), before.spacing, strict=True))]
+    index = [
+        (places[..., k] - c[0]) / d
+        for k, (c, d) in enumerate(zip((before.x, before.y, before.z), before.spacing, strict=True))
+    ]
     inside = scipy.ndimage.map_coordinates(share, index, order=1, cval=0.0) >= 0.5
     if not inside.any():
         return None
@@ -112,12 +121,17 @@ def implant_found(plan: Implant, found: FoundSeeds, matching: SeedMatching) -> t
     flip = (axes[: len(planned)] * planned).sum(axis=1) < 0
     axes[: len(planned)][flip] *= -1
     strengths = np.concatenate(
-        [plan.air_kerma_strengths[matching.plan], np.full(len(matching.extra), float(np.median(plan.air_kerma_strengths)))]
+        [
+            plan.air_kerma_strengths[matching.plan],
+            np.full(len(matching.extra), float(np.median(plan.air_kerma_strengths))),
+        ]
     )
     needles = np.concatenate([plan.needles[matching.plan], np.full(len(matching.extra), -1)])
     warnings = []
     if unknown.size:
-        warnings.append(f"the direction of {unknown.size} seed(s) cannot be told on this CT: that of the plan is used.")
+        warnings.append(
+            f"the direction of {unknown.size} seed(s) cannot be told on this CT: that of the plan is used."
+        )
     if matching.extra.size:
         warnings.append(
             f"{matching.extra.size} found seed(s) match no planned one: they count with the median planned strength."
@@ -125,10 +139,14 @@ def implant_found(plan: Implant, found: FoundSeeds, matching: SeedMatching) -> t
     positions, moved = apart(plan.model, found.positions[order], axes, plan.seed_file)
     if moved > 0:
         warnings.append(f"found seeds overlapped by up to {10 * moved:.2f} mm and were moved apart.")
-    return replace(plan, positions=positions, axes=axes, air_kerma_strengths=strengths, needles=needles), warnings
+    return replace(
+        plan, positions=positions, axes=axes, air_kerma_strengths=strengths, needles=needles
+    ), warnings
 
 
-def apart(model: str, positions: FloatArray, axes: FloatArray, seed_file: str = "") -> tuple[FloatArray, float]:
+def apart(
+    model: str, positions: FloatArray, axes: FloatArray, seed_file: str = ""
+) -> tuple[FloatArray, float]:
     """Move bodies apart that overlap, each half of the way along the line of their centres.
 
     Returns
@@ -145,7 +163,9 @@ def apart(model: str, positions: FloatArray, axes: FloatArray, seed_file: str = 
         for i, j, depth in pairs:
             away = places[i] - places[j]
             length = float(np.linalg.norm(away))
-            way = away / length if length > 0 else np.cross(axes[i], np.eye(3)[int(np.argmin(np.abs(axes[i])))])
+            way = (
+                away / length if length > 0 else np.cross(axes[i], np.eye(3)[int(np.argmin(np.abs(axes[i])))])
+            )
             places[i] += (0.55 * depth + 1e-4) * way
             places[j] -= (0.55 * depth + 1e-4) * way
     return places, deepest

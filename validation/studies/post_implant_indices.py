@@ -45,7 +45,9 @@ class IndexChange:
 
     def record(self) -> dict[str, object]:
         """As JSON takes it."""
-        values = {k: (None if isinstance(v, float) and not np.isfinite(v) else v) for k, v in asdict(self).items()}
+        values = {
+            k: (None if isinstance(v, float) and not np.isfinite(v) else v) for k, v in asdict(self).items()
+        }
         return {**values, "change": self.change if np.isfinite(self.change) else None}
 
 
@@ -98,7 +100,9 @@ def index_changes(plan: Case, post: Case, voxel: float) -> list[IndexChange]:
     before, after = tg43_indices(plan, voxel), tg43_indices(post, voxel)
     units = {index.name: index.unit for index in INDICES}
     target = plan.prescription.target
-    names = sorted({name for name, _ in after}, key=lambda n: (n != target, post.structures[n].role != "target"))
+    names = sorted(
+        {name for name, _ in after}, key=lambda n: (n != target, post.structures[n].role != "target")
+    )
     rows = []
     for name in names:
         for index in TARGET_INDICES if post.structures[name].role == "target" else ORGAN_INDICES:

@@ -1,0 +1,180 @@
+"""Seeds on synthetic post-implant CTs of known truth, and on a real CT with painted seeds."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
+from mcsim.invalid_input import InvalidInput
+from validation.case.image import Image
+from validation.case.seed_finder import find_seeds
+from validation.case.seed_finder_image import SEED_VOLUME, SeedImage, segment_distance
+from validation.case.seed_finder_series import read_scan
+from validation.case.seed_finder_trial import Scan, filled_voxels, scattered_seeds, trial_image
+
+SAME_SEED = 0.2  # cm; found within this of its place a seed counts as found, half a seed's length
+
+
+def ball(image, radius=2.6):
+    grid = np.stack(np.meshgrid(image.x, image.y, image.z, indexing="ij"), axis=-1)
+    return np.linalg.norm(grid, axis=-1) < radius
+
+
+def judged(positions, axes, found):
+    """Found, false, median error in mm, and errors of the directions that are told, in degrees."""
+    distance = cdist(positions, found.positions)
+    rows, columns = linear_sum_assignment(np.minimum(distance, SAME_SEED))
+    hit = distance[rows, columns] < SAME_SEED
+    angle = np.degrees(np.arccos(np.minimum(1, np.abs((axes[rows] * found.axes[columns]).sum(axis=1)))))
+    told = hit & found.resolved[columns]
+    count = int(hit.sum())
+    return count, len(found) - count, 10 * float(np.median(distance[rows, columns][hit])), angle[told]
+
+
+def trial(count, touching, seed, **settings):
+    rng = np.random.default_rng(seed)
+    positions, axes = scattered_seeds(count, rng, touching=touching)
+    image = trial_image(positions, axes, Scan(**settings), rng)
+    return positions, axes, image
+
+
+@pytest.mark.parametrize("axis", [(0, 0, 1), (1, 0, 0), (0.6, 0.0, 0.8), (0.3, -0.5, 0.4)])
+def test_image_of_a_seed_equals_counted_voxels(axis):
+    u = np.array(axis) / np.linalg.norm(axis)
+    place = np.array([[0.013, -0.031, 0.022]])
+    spacing = (0.08, 0.08, 0.2)
+    x, y, z = (d * np.arange(-n, n + 1) for d, n in zip(spacing, (10, 10, 5), strict=True))
+    # The counted rod gets its blur of 0.06 cm on a grid ten times as fine, then the voxels' means.
+    fine = [
+        np.arange(c[0] - d / 2 + d / 20, c[-1] + d / 2, d / 10)
+        for c, d in zip((x, y, z), spacing, strict=True)
+    ]
+    from scipy.ndimage import gaussian_filter
+
+    rod = filled_voxels(place, u[None], *fine)
+    blurred = gaussian_filter(rod, [0.06 / d * 10 for d in spacing], truncate=5)
+    mean = blurred.reshape(x.size, 10, y.size, 10, z.size, 10).mean(axis=(1, 3, 5))
+    points = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1).reshape(-1, 3)
+    seen = SeedImage(1.0, 0.06, 0.06, spacing).filled(points, place[0], u).reshape(mean.shape)
+    # 2 %: the rod's round section is taken for a Gaussian, and nodes for the mean over a voxel.
+    assert np.abs(seen - mean).max() < 0.02 * mean.max()
+    assert seen.sum() * np.prod(spacing) == pytest.approx(SEED_VOLUME, rel=0.01)
+
+
+def test_distance_of_segments():
+    x, y, z = np.eye(3)
+    assert segment_distance(0 * x, x, 0.5 * x, x, 0.45) == pytest.approx(0.05)
+    assert segment_distance(0 * x, x, 0.1 * y, x, 0.45) == pytest.approx(0.1)
+    assert segment_distance(0 * x, x, 0.3 * y + 0.1 * z, y, 0.45) == pytest.approx(np.hypot(0.075, 0.1))
+
+
+@pytest.mark.parametrize(
+    ("settings", "seed", "largest"),
+    [
+        # mm; a tenth of a pixel in plane, a tenth of a slice along z, doubled for streaks
+        ({"slice_thickness": 0.1, "pixel": 0.08}, 1, 0.3),
+        ({"slice_thickness": 0.3, "pixel": 0.1, "noise": 30.0}, 2, 0.7),
+    ],
+)
+def test_all_seeds_are_found_and_nothing_else(settings, seed, largest):
+    positions, axes, image = trial(5, 1, seed, **settings)
+    found = find_seeds(image, ball(image, 1.9), most=5)
+    count, false, median, angles = judged(positions, axes, found)
+    assert (count, false) == (5, 0)
+    assert median < largest
+    # Told directions carry an uncertainty below 12 degrees: three of them.
+    assert angles.size == 0 or angles.max() < 36.0
+
+
+def test_number_of_seeds_is_not_needed_to_split_a_pair():
+    u = np.array([1.0, 0.0, 0.0])
+    positions = np.array([[0.0, 0.0, 0.0], [0.05, 0.09, 0.02]])
+    rng = np.random.default_rng(5)
+    image = trial_image(positions, np.array([u, u]), Scan(slice_thickness=0.15, pixel=0.06), rng)
+    found = find_seeds(image, ball(image, 0.9))
+    assert judged(positions, np.array([u, u]), found)[:2] == (2, 0)
+    assert found.cluster[0] == found.cluster[1]
+
+
+def test_bone_and_calcifications_are_no_seeds():
+    image = trial_image(
+        np.empty((0, 3)), np.empty((0, 3)), Scan(slice_thickness=0.2, streaks=0.0), np.random.default_rng(3)
+    )
+    with pytest.raises(InvalidInput, match="seeds found on the CT are 0, expected at least 1"):
+        find_seeds(image, ball(image, 2.0))
+
+
+def test_too_few_seeds_are_told_with_their_places():
+    positions, _, image = trial(2, 0, 8, slice_thickness=0.15, streaks=30.0)
+    with pytest.raises(InvalidInput, match="seeds found on the CT are 2, expected 3") as refusal:
+        find_seeds(image, ball(image, 1.6), count=3)
+    for place in positions:
+        assert f"{place[0]:.1f}" in str(refusal.value)
+
+
+def test_a_region_on_another_grid_is_refused():
+    image = Image(np.zeros((3, 3, 3)), [0, 1, 2], [0, 1, 2], [0, 1, 2])
+    with pytest.raises(InvalidInput, match="search region has shape"):
+        find_seeds(image, np.ones((2, 3, 3), dtype=bool))
+    with pytest.raises(InvalidInput, match="search region has 0 voxels"):
+        find_seeds(image, np.zeros((3, 3, 3), dtype=bool))
+
+
+def test_painted_seeds_on_a_real_ct(shared_dir):
+    folder = shared_dir / "cases" / "neck109"
+    truth = json.loads((folder / "truth.json").read_text())["plan_post"]["seeds"]
+    positions = np.array([s["pos_cm"] for s in truth])
+    axes = np.array([s["direction"] for s in truth])
+    image = read_scan(folder / "ct_post").image
+    grid = np.stack(np.meshgrid(image.x, image.y, image.z, indexing="ij"), axis=-1)
+    region = (
+        np.linalg.norm(grid - [3.9, -17.26, -45.25], axis=-1) < 3.5
+    )  # the target's centre; mandible included
+    found = find_seeds(image, region, most=14)
+    count, false, median, angles = judged(positions, axes, found)
+    assert count / len(truth) >= 0.95
+    assert false == 0
+    assert median < 0.7
+    assert angles.max() < 36.0
+
+
+CONDITIONS = [
+    ("1 mm slices", {"slice_thickness": 0.1}, 1.0),
+    ("2 mm, 0.5 mm pixels", {"slice_thickness": 0.2, "pixel": 0.05}, 1.0),
+    ("2.5 mm", {}, 1.0),
+    ("2.5 mm, 1 mm pixels", {"pixel": 0.1}, 0.95),
+    ("2.5 mm, noise 50 HU", {"noise": 50.0}, 0.95),
+    ("2.5 mm, streaks doubled", {"streaks": 160.0}, 0.8),
+    ("2.5 mm, soft kernel", {"blur": 0.08}, 0.9),
+    ("2.5 mm, dental metal", {"dental_metal": True}, 1.0),
+    ("2.5 mm, silver 40000 HU", {"seed_excess": 40000.0}, 0.95),
+    ("3 mm", {"slice_thickness": 0.3}, 0.95),
+    ("5 mm, faint streaks", {"slice_thickness": 0.5, "streaks": 40.0}, 0.5),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "settings", "share"), CONDITIONS, ids=[c[0] for c in CONDITIONS])
+def test_sweep_over_conditions(name, settings, share, capsys):
+    """Three implants of 14 seeds with two touching pairs; shares are what the method reaches, less one seed."""
+    hits, false, medians, angles = 0, 0, [], []
+    for seed in (1, 2, 4):
+        positions, axes, image = trial(14, 2, seed, **settings)
+        found = find_seeds(image, ball(image), most=14)
+        count, wrong, median, turned = judged(positions, axes, found)
+        hits, false = hits + count, false + wrong
+        medians.append(median)
+        angles += turned.tolist()
+    with capsys.disabled():
+        told = f"{np.median(angles):.1f}° ({len(angles)} told)" if angles else "–"
+        print(
+            f"\n{name}: found {hits}/42, false {false}, median {np.median(medians):.2f} mm, direction {told}"
+        )
+    assert hits >= share * 42 - 1
+    if settings.get("slice_thickness", 0.25) < 0.5:
+        assert false == 0
+        assert np.median(medians) < 0.7
