@@ -55,7 +55,7 @@ def replicates(request: pytest.FixtureRequest) -> dict[str, np.ndarray]:
     dose, inside, voxels, prescription = _target()
     rng = np.random.default_rng(7)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("seen", "old", "value", "std_dev")}
-    for _ in range(REPLICATES):
+    for replicate in range(REPLICATES):
         noise = rng.standard_normal((GROUPS, *inside.shape))
         if request.param:
             noise = gaussian_filter(noise, (0, *[request.param] * 3), mode="wrap")
@@ -63,13 +63,10 @@ def replicates(request: pytest.FixtureRequest) -> dict[str, np.ndarray]:
         groups = dose * (1 + 0.06 * np.sqrt(GROUPS) * noise[:, inside])
         seen = dose_volume_indices(groups.mean(axis=0), voxels, prescription)
         found = noise_free_indices(seen, groups, voxels, prescription)
-        for name, value in (
-            ("seen", seen),
-            ("old", seen - index_uncertainties(seen, groups, voxels, prescription).bias),
-            ("value", found.value),
-            ("std_dev", found.std_dev),
-        ):
+        for name, value in (("seen", seen), ("value", found.value), ("std_dev", found.std_dev)):
             rows[name].append(value)
+        if replicate % 2 == 0:  # half of them will do for the comparison
+            rows["old"].append(seen - index_uncertainties(seen, groups, voxels, prescription).bias)
     truth = dose_volume_indices(dose, voxels, prescription)
     return {name: np.array(values) for name, values in rows.items()} | {"truth": truth}
 
@@ -94,11 +91,12 @@ def test_removal_costs_less_than_a_quarter_of_the_variance(replicates: dict[str,
     # Predicted: √1.23 = 1.11 for volumes and percentiles under independent noise, less under shared noise; the usual
     # extrapolation from the halves costs √2.34 = 1.53. The ratio of two spreads over the same 60 replicates, which are
     # correlated at 0.9, is known to about 5 %.
-    spread = {key: replicates[key].std(axis=0, ddof=1) for key in ("seen", "old", "value")}
+    spread = {key: replicates[key].std(axis=0, ddof=1) for key in ("seen", "value")}
+    usual = replicates["old"].std(axis=0, ddof=1) / replicates["value"][::2].std(axis=0, ddof=1)
     for name in ("D90", "D98", "V100", "V150", "D2cc", "D0.1cc", "D2"):
         i = NAMES.index(name)
         assert spread["value"][i] < 1.25 * spread["seen"][i], name
-        assert spread["value"][i] < spread["old"][i], name
+        assert usual[i] > 1.0, name
     assert spread["value"][NAMES.index("mean dose")] == pytest.approx(
         spread["seen"][NAMES.index("mean dose")]
     )
