@@ -65,7 +65,8 @@ def _voxels() -> tuple[list, int]:
 
 def test_the_uncertainty_of_a_share_is_its_spread_among_repeated_runs() -> None:
     # Two worlds: the same noise of groups, the second 10 % lower with 0.3 times as much of its own. The share of the
-    # mean dose in 100 repeated runs spreads as stated: 19 degrees of freedom and 100 runs know it to 17 % each and 14 %; 4.5 σ.
+    # mean dose in 100 repeated runs spreads as stated: 19 degrees of freedom in each and 100 runs know the variance to
+    # 3 and 14 %; 4.5 σ.
     structures, n = _voxels()
     level = np.linspace(80.0, 200.0, n)
     rng = np.random.default_rng(11)
