@@ -28,6 +28,8 @@ FloatArray = NDArray[np.float64]
 
 # Exact proof by mixed-integer programming takes a second for this many seeds and slots, minutes for more.
 PROVED_SEEDS, PROVED_SLOTS, PROOF_POINTS, PROOF_NODES = 4, 400, 100, 200
+# Seed places times points of the linear relaxation: a second or two; with all points a minute for 60 seeds.
+RELAXATION_SIZE = 1.0e5
 
 
 @dataclass(frozen=True)
@@ -222,8 +224,9 @@ def _bound(trial: Trial, settings: PlanSettings) -> SeedBound:
     goal, problem = settings.prescription, trial.problem
     count = len(trial.choice.slots)
     small = 0 < count <= PROVED_SEEDS and len(problem.places) <= PROVED_SLOTS
+    relaxed = int(np.clip(RELAXATION_SIZE / max(1, len(problem.places)), PROOF_POINTS, 400))
     return fewest_seeds_bound(
-        problem, goal, count, nodes=PROOF_NODES if small else 0, points=PROOF_POINTS if small else None
+        problem, goal, count, nodes=PROOF_NODES if small else 0, points=PROOF_POINTS if small else relaxed
     )
 
 
