@@ -95,6 +95,14 @@ def test_everything_is_exported_and_comes_back(folder: Path) -> None:
     np.testing.assert_allclose(phantom.image.x, case.image.x, rtol=0, atol=1e-9)
 
 
+def test_a_mask_joins_the_structures_of_a_case(folder: Path) -> None:
+    seedmc("case", "import", folder / "case.h5", "--mask", f"GTV={folder / 'ptv.nii.gz'}:1", "--target", "GTV",
+           "--prescription", 90, "--out", folder / "more.h5")  # fmt: skip
+    case = Case.read(folder / "more.h5")
+    assert list(case.structures) == ["PTV", "GTV"]
+    assert (case.prescription.target, case.prescription.dose_gy) == ("GTV", 90.0)
+
+
 def test_inspect_shows_each_of_them(folder: Path) -> None:
     assert "CORTICAL_BONE" in seedmc("inspect", folder / "out" / "a.egsphant.gz")
     assert "not known: give --medium" in seedmc("inspect", folder / "a.egsphant")

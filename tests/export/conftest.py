@@ -24,7 +24,10 @@ def ring(radius: float, count: int = 40) -> np.ndarray:
 def case() -> Case:
     x, y, z = np.linspace(-3, 3, 31), np.linspace(-2.5, 2.5, 26), np.linspace(-2, 2, 17)
     grid = np.meshgrid(x, y, z, indexing="ij")
-    hu = np.where(grid[0] ** 2 + grid[1] ** 2 < 2.3**2, np.rint(40 + 20 * grid[2]), -1000.0)
+    # another number at every place: a wrong turn would show
+    hu = np.where(
+        grid[0] ** 2 + grid[1] ** 2 < 2.3**2, np.rint(40 + 20 * grid[2] + 5 * grid[0] - 9 * grid[1]), -1000.0
+    )
     structures = [
         Structure("BODY", "external", [Contour(k, ring(2.3)) for k in z], 0.25),
         Structure("GTV node", "target", [Contour(k, ring(r)) for k in z[4:13] for r in (1.3, 0.2)], 0.25),

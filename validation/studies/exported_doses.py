@@ -100,7 +100,7 @@ def _monte_carlo(path: Path, case: Case) -> ExportedDose:
     _same_case(digest, case, path)
     media = str(result.settings.get("media_mode", ""))
     mode = str(result.settings.get("seeds", ""))
-    words = f"Monte Carlo, dose to medium, {media}, {mode}".rstrip(", ")
+    words = f"Monte Carlo, D_m,m, {media}, {mode}".rstrip(", ")
     x, y, z = (np.asarray(axis, dtype=np.float64) for axis in result.axes)
     dose = _dose(x, y, z, result.dose(), result.dose_std_dev(), words, path)
     return ExportedDose(path.stem, dose, _HETEROGENEITY.get(media, ()))
