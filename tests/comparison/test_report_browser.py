@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from validation.report.report import render
@@ -153,6 +154,11 @@ def test_every_map_of_the_list_is_drawn(dom: str, comparison: Comparison) -> Non
         re.search(r">(z = [^<]*) cm<", dom[dom.index('id="label-axial"') :]).group(1)[4:].replace("−", "-")
     )  # type: ignore[union-attr]
     slices = comparison.data.sel(z=place, method="nearest")
+    # Twice rounded to 0.2 % of up to three times the dose.
+    shown = np.fmax(slices.dose_monte_carlo, slices.dose_tg43) >= 0.1 * comparison.prescription
+    expected = slices.difference_percent_tg43.where(shown)
+    assert percent[3] == pytest.approx(float(expected.min()), abs=0.4)
+    assert percent[4] == pytest.approx(float(expected.max()), abs=1.2)
     assert gamma[4] == pytest.approx(float(slices.gamma[0].max()), abs=0.006)
     assert z[3] == pytest.approx(max(float(slices.z_score.min()), -10.0), abs=0.11)
 
