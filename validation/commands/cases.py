@@ -65,11 +65,11 @@ def case_import(
 ) -> None:
     """Make a case file.
 
-    Examples
-    --------
-    seedmc case import patient/ --ct-series ct --plan pre --out case.h5
-    seedmc case import patient/ --mask LUNG=lung.nii.gz --out case.h5
-    seedmc case import neck.egsphant.gz --seeds seeds.csv --mask PTV=ptv.nrrd --prescription 120 --out case.h5
+    Example: seedmc case import patient/ --ct-series ct --plan pre --out case.h5
+
+    Example: seedmc case import patient/ --mask LUNG=lung.nii.gz --out case.h5
+
+    Example: seedmc case import neck.egsphant.gz --seeds seeds.csv --mask PTV=ptv.nrrd --prescription 120 --out case.h5
     """
     from validation.studies.import_case import import_case
     from validation.studies.main_job import case_in_words

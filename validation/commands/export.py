@@ -47,11 +47,11 @@ def export(
 ) -> None:
     """Write a case and its doses as DICOM, EGSnrc files and CSV.
 
-    Examples
-    --------
-    seedmc export DIR --out exported
-    seedmc export case.h5 monte_carlo.h5 --format rtdose --format rtplan --out exported
-    seedmc export neck --format egs_brachy --egs-voxel 1 --out egs
+    Example: seedmc export DIR --out exported
+
+    Example: seedmc export case.h5 monte_carlo.h5 --format rtdose --format rtplan --out exported
+
+    Example: seedmc export neck --format egs_brachy --egs-voxel 1 --out egs
     """
     from validation.studies.export_case import ExportSettings, export_files
 
