@@ -41,7 +41,8 @@ def test_gamma_fails_where_the_doses_differ(comparison: Comparison) -> None:
     in_structure = data.gamma_pass_rate_in_structure.sel(pair="Monte Carlo against TG-43")
     for criterion in data.gamma_criterion.values:
         rates = in_structure.sel(gamma_criterion=criterion)
-        assert float(rates.sel(structure="BONE")) < 60 < 90 < float(rates.sel(structure="CORD"))
+        assert float(rates.sel(structure="BONE")) < 60
+        assert float(rates.sel(structure="CORD")) > 90
     # In the middle of bone, 5 mm wide, three times the dose is found nowhere within 2 mm; at its edge it is.
     x, y, z = (data[axis].to_numpy() for axis in "xyz")
     radius = np.hypot(x[:, None, None] - 1.5, y[:, None]) + 0 * z
@@ -83,9 +84,7 @@ def test_conformity_is_that_of_the_volumes(comparison: Comparison) -> None:
             covered**2 / target.sum() / whole, rel=1e-5
         )
         assert float(values.sel(conformity_index="CI")) == pytest.approx(whole / target.sum(), rel=1e-5)
-        assert float(values.sel(conformity_index="EI")) == pytest.approx(
-            100 * (whole - covered) / target.sum(), rel=1e-5
-        )
+        assert float(values.sel(conformity_index="EI")) == pytest.approx(outside, rel=1e-5)
 
 
 def test_biology_is_labelled_with_its_parameters(comparison: Comparison) -> None:
