@@ -23,7 +23,7 @@ CASE = {"name": "neck", "input": "neck"}
             "configuration.media is 'lung', expected patient, water_body (water inside BODY) or water",
         ),
         ({"batches": 1}, "configuration.batches is 1, expected a whole number of batches in all, from 2"),
-        ({"voxel_mm": 0}, "configuration.voxel_mm is 0, expected an edge of the scoring voxels above 0"),
+        ({"voxel_mm": 0}, "configuration.voxel_mm is 0, expected an edge of the scoring voxels from 0.2"),
         ({"voxels": 2}, "'voxels' was unexpected"),
         ({"cases": []}, "configuration.cases is [], expected a list of at least one case"),
         (

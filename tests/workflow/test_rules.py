@@ -28,19 +28,20 @@ def test_each_case_has_its_steps_and_each_chunk_its_simulation(snakemake: Snakem
     assert run.returncode == 0, run.stderr
     assert planned_jobs(run.stdout + run.stderr) == {
         "prepare": 2,
+        "compile_kernels": 1,
         "simulate": 2 * 3,  # 7 batches in chunks of at most 3
         "merge": 2,
         "tg43": 2,
         "compare": 2,
         "report": 2,
         "all": 1,
-        "total": 17,
+        "total": 18,
     }
 
 
 def test_chunks_cover_every_batch_once(snakemake: Snakemake) -> None:
     run = snakemake(TWO_CASES, "--dry-run", "--printshellcmds")
-    shell = re.findall(r"seedmc simulate results/first/.*", run.stdout + run.stderr)
+    shell = re.findall(r"seedmc simulate .*--out results/first/.*", run.stdout + run.stderr)
     chunks = sorted(tuple(map(int, re.search(r"--batches (\d+):(\d+)", line).groups())) for line in shell)
     assert chunks == [(0, 3), (3, 6), (6, 7)]
 
@@ -55,7 +56,10 @@ def test_settings_reach_the_commands(snakemake: Snakemake) -> None:
     }
     run = snakemake(TWO_CASES | settings | {"threads": 1}, "--dry-run", "--printshellcmds")
     output = run.stdout + run.stderr
-    simulate = re.search(r"seedmc simulate .*", output).group()
+    compiles = re.search(r"seedmc simulate .*--out results/kernels/.*", output).group()
+    for option in ("--seeds superposition", "--media water ", "--variance-reduction none "):
+        assert option in compiles
+    simulate = re.search(r"seedmc simulate .*--out results/first/.*", output).group()
     for option in (
         "--seeds superposition",
         "--media water ",
@@ -73,7 +77,9 @@ def test_rules_follow_one_another(snakemake: Snakemake) -> None:
     names = dict(re.findall(r'(\d+)\[label\s*=\s*"(\w+)"', run.stdout))
     edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", run.stdout)}
     assert edges == {
+        ("prepare", "compile_kernels"),
         ("prepare", "simulate"),
+        ("compile_kernels", "simulate"),
         ("simulate", "merge"),
         ("prepare", "tg43"),
         ("prepare", "compare"),
@@ -101,7 +107,6 @@ def test_a_case_of_the_own_configuration_replaces_the_default_one(snakemake: Sna
 
 
 def test_only_commands_of_the_package_are_called() -> None:
-
     for rules in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         text = rules.read_text()
         for command in re.findall(r'shell:\s*"(\S+)', text):

@@ -51,3 +51,9 @@ def test_case_to_report_whatever_the_chunks(snakemake: Snakemake, tmp_path: Path
     again = snakemake(CONFIGURATION | {"batches_per_job": 3}, folder=folders[3])
     assert again.returncode == 0
     assert "Nothing to be done" in again.stdout + again.stderr
+
+    told = snakemake(CONFIGURATION | {"batches_per_job": 3}, "--report", "told.html", folder=folders[3])
+    assert told.returncode == 0, told.stdout + told.stderr
+    page = (folders[3] / "told.html").read_text()
+    assert "superposed" in page  # the description of the workflow
+    assert "where and" in page  # the caption of the case's report

@@ -10,10 +10,10 @@ def refuse(what, expected, remedy):
     raise WorkflowError(f"{what}, expected {expected}. {remedy}.")
 
 
-def check_configuration():
-    """Validate the configuration; a schema violation is told in the words of the schema."""
+def check_against(schema, data, name, remedy):
+    """Validate data and set its defaults; a schema violation is told in the words of the schema."""
     try:
-        validate(config, schema="../schemas/config.schema.yaml")
+        validate(data, schema=schema)
     except WorkflowError as refused:
         violation = refused.__context__
         if violation is None or not hasattr(violation, "absolute_path"):
@@ -29,19 +29,24 @@ def check_configuration():
         else:
             found = f"is {violation.instance!r}"
             expected = violation.schema["description"]
-        refuse(
-            f"configuration{where} {found}",
-            f"{expected} ({violation.message})",
-            "Correct the configuration file",
-        )
-    names = [case["name"] for case in config["cases"]]
+        refuse(f"{name}{where} {found}", f"{expected} ({violation.message})", remedy)
+
+
+def check_unique(names, what, reason):
+    """Refuse names that occur more than once."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        refuse(
-            f"configuration.cases names {', '.join(repeated)} more than once",
-            "a name of its own for each case (it is the folder of the results)",
-            "Rename one of them",
-        )
+        refuse(f"{what} names {', '.join(repeated)} more than once", reason, "Rename one of them")
+
+
+def check_configuration():
+    """Validate the configuration."""
+    check_against("../schemas/config.schema.yaml", config, "configuration", "Correct the configuration file")
+    check_unique(
+        [case["name"] for case in config["cases"]],
+        "configuration.cases",
+        "a name of its own for each case (it is the folder of the results)",
+    )
 
 
 def case_files(wildcards):
@@ -65,15 +70,22 @@ def case_options(wildcards):
     return [part for key, option in names.items() if key in case for part in (option, case[key])]
 
 
-def batch_chunks():
-    """Give the half-open ranges of batches, one for each simulation job."""
-    last, step = int(config["batches"]), int(config["batches_per_job"])
-    return [(first, min(first + step, last)) for first in range(0, last, step)]
+def chunks(count, step):
+    """Give the half-open ranges that cover a count in steps, one for each job."""
+    return [(first, min(first + step, count)) for first in range(0, count, step)]
 
 
 def monte_carlo_parts(wildcards):
     """Give the partial results to merge for a case."""
-    return [f"results/{wildcards.case}/monte_carlo/batches_{first}_{end}.h5" for first, end in batch_chunks()]
+    return [
+        f"results/{wildcards.case}/monte_carlo/batches_{first}_{end}.h5"
+        for first, end in chunks(int(config["batches"]), int(config["batches_per_job"]))
+    ]
+
+
+def doubled(amount):
+    """Give a resource that doubles with each attempt: a job that ran out of it is tried with more."""
+    return lambda wildcards, attempt: int(amount) * 2 ** (attempt - 1)
 
 
 check_configuration()
@@ -82,5 +94,6 @@ CASES = {case["name"]: case for case in config["cases"]}
 
 wildcard_constraints:
     case="[A-Za-z0-9_-]+",
+    study="[A-Za-z0-9_-]+",
     first=r"\d+",
     end=r"\d+",

@@ -16,7 +16,7 @@ rule compare:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubled(4000),
         runtime=20,
     shell:
         "seedmc compare {input.case:q} {input.monte_carlo:q} {input.tg43:q} --out {output:q}"
@@ -27,14 +27,19 @@ rule report:
     input:
         comparison="results/{case}/comparison.h5",
     output:
-        "results/{case}/report.html",
+        report(
+            "results/{case}/report.html",
+            caption="../report/comparison.rst",
+            category="Comparison",
+            labels={"case": "{case}"},
+        ),
     log:
         "results/{case}/logs/report.log",
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubled(2000),
         runtime=10,
     shell:
         "seedmc report {input.comparison:q} --out {output:q} > {log:q} 2>&1"

@@ -1,9 +1,35 @@
 # Photon transport in chunks of batches, then their sum. A batch gives the same sums in whatever chunk it runs.
+# Transport is compiled at its first use and kept in SEEDMC_CACHE_DIR: one small job does so before many start at once.
+
+
+rule compile_kernels:
+    input:
+        case=f"results/{config['cases'][0]['name']}/case.h5",
+    output:
+        "results/kernels/monte_carlo.h5",
+    log:
+        "results/kernels/compile_kernels.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=doubled(4000),
+        runtime=20,
+    params:
+        seeds=config["seeds"],
+        media=config["media"],
+        variance_reduction=config["variance_reduction"],
+    shell:
+        "seedmc simulate {input.case:q} --out {output:q}"
+        " --seeds {params.seeds} --media {params.media} --voxel 5"
+        " --variance-reduction {params.variance_reduction} --batches 0:1"
+        " --threads {threads} --quiet > {log:q} 2>&1"
 
 
 rule simulate:
     input:
         case="results/{case}/case.h5",
+        kernels=ancient("results/kernels/monte_carlo.h5"),
     output:
         "results/{case}/monte_carlo/batches_{first}_{end}.h5",
     log:
@@ -14,8 +40,8 @@ rule simulate:
         "../../environment.yml"
     threads: int(config["threads"])
     resources:
-        mem_mb=4000,
-        runtime=int(config["simulate_minutes"]),
+        mem_mb=doubled(4000),
+        runtime=doubled(config["simulate_minutes"]),
     params:
         seeds=config["seeds"],
         media=config["media"],
@@ -41,7 +67,7 @@ rule merge:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=doubled(4000),
         runtime=10,
     shell:
         "seedmc merge {input:q} --out {output:q} > {log:q} 2>&1"

@@ -12,7 +12,7 @@ rule prepare:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubled(2000),
         runtime=10,
     params:
         source=lambda wildcards: CASES[wildcards.case]["input"],

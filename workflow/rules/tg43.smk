@@ -14,7 +14,7 @@ rule tg43:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=doubled(2000),
         runtime=20,
     params:
         voxel=config["voxel_mm"],

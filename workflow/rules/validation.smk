@@ -14,8 +14,8 @@ rule validation_record:
         "../../environment.yml"
     threads: int(config["threads"])
     resources:
-        mem_mb=4000,
-        runtime=int(config["validate_minutes"]),
+        mem_mb=doubled(4000),
+        runtime=doubled(config["validate_minutes"]),
     params:
         mode=config["validation_mode"],
         out=lambda wildcards, output: Path(output.page).parent,

@@ -1,0 +1,135 @@
+"""The workflow through Slurm: scatter, gather, a job that fails, a node that dies, and the same bits as at home."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+
+# Few batches in large voxels: what is tested is the way through the cluster, not the dose.
+BATCHES = {
+    "cases": [{"name": "neck", "input": "neck"}],
+    "voxel_mm": 4.0,
+    "batches": 4,
+    "threads": 1,
+}
+SECONDS = 420
+
+# Stands before the real command on the nodes' path: fails one job once, and keeps another from ending until its
+# node is gone. Both leave a note, so that their next attempt goes through.
+FAULTS = """\
+#!/bin/sh
+case "$*" in
+*"{fails} "*)
+    if mkdir {notes}/failed 2>/dev/null; then echo "made to fail" >&2; exit 1; fi ;;
+*"{dies} "*)
+    if mkdir {notes}/waits 2>/dev/null; then
+        echo "$SLURMD_NODENAME" > {notes}/node.part && mv {notes}/node.part {notes}/node
+        exec sleep 600
+    fi ;;
+esac
+exec {command} "$@"
+"""
+
+
+def snakemake(folder: Path, configuration: dict[str, object], *arguments: str) -> list[str]:
+    """Give the command that runs the workflow in a folder of its own."""
+    folder.mkdir()
+    (folder / "configuration.yaml").write_text(yaml.safe_dump(configuration))
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(WORKFLOW / "Snakefile")),
+        *("--directory", str(folder), "--configfile", str(folder / "configuration.yaml"), *arguments),
+    ]
+
+
+def content(path: Path) -> dict[str, object]:
+    """Give every dataset and digest of a file; run times stand outside the compared content."""
+    found: dict[str, object] = {}
+
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and "time" not in name:
+            found[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(keep)
+        found |= {name: file.attrs[name] for name in ("filetype", "case_digest", "settings_digest")}
+    return found
+
+
+def assert_same_bits(path: Path, other: Path) -> None:
+    """Compare two files dataset by dataset, bit for bit."""
+    one, two = content(path), content(other)
+    assert one.keys() == two.keys()
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, two[name], err_msg=f"{path.name}: {name}")
+
+
+def run_through_faults(cluster, tmp_path: Path, command: list[str], fails: str, dies: str) -> str:
+    """Run a workflow on the cluster while one job fails once and the node of another is killed; give the log."""
+    seedmc = shutil.which("seedmc", path=cluster.environment["PATH"])
+    assert seedmc is not None
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    stand_in = folder / "seedmc"
+    stand_in.write_text(
+        FAULTS.format(fails=fails, dies=dies, notes=shlex.quote(str(folder)), command=shlex.quote(seedmc))
+    )
+    stand_in.chmod(0o755)
+    environment = cluster.environment | {"PATH": f"{folder}{os.pathsep}{cluster.environment['PATH']}"}
+    log = tmp_path / "snakemake.log"
+    end = time.monotonic() + SECONDS
+    with log.open("w") as output:
+        running = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        while not (folder / "node").exists():
+            assert running.poll() is None, log.read_text()
+            assert time.monotonic() < end, f"no job to kill after {SECONDS} s: {log.read_text()}"
+            time.sleep(0.2)
+        cluster.kill_node((folder / "node").read_text().strip())
+        assert running.wait(max(end - time.monotonic(), 1)) == 0, log.read_text()
+    finally:
+        running.kill()
+        running.wait()
+    assert (folder / "failed").exists()
+    return log.read_text()
+
+
+def on_slurm() -> list[str]:
+    """Give the options that make the profile quick; its own intervals are for jobs of minutes."""
+    pytest.importorskip(
+        "snakemake_executor_plugin_slurm", reason="snakemake-executor-plugin-slurm is not installed"
+    )
+    return [
+        *("--profile", str(WORKFLOW / "profiles" / "slurm")),
+        *("--slurm-init-seconds-before-status-checks", "8", "--latency-wait", "20"),
+    ]
+
+
+@pytest.mark.slow
+def test_simulation_survives_a_failing_job_and_a_dying_node(cluster, tmp_path: Path) -> None:
+    target = "results/neck/monte_carlo.h5"
+    at_home = snakemake(tmp_path / "home", BATCHES | {"batches_per_job": 4}, "--cores", "2", target)
+    ran = subprocess.run(at_home, env=cluster.environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    command = snakemake(tmp_path / "slurm", BATCHES | {"batches_per_job": 1}, *on_slurm(), target)
+    log = run_through_faults(cluster, tmp_path, command, fails="--batches 1:2", dies="--batches 2:3")
+    assert "'FAILED'" in log
+    assert "NODE_FAIL" in log
+    # The two, once each; a third if another job was on the node that died.
+    assert log.count("Trying to restart job") in (2, 3)
+
+    assert_same_bits(tmp_path / "home" / target, tmp_path / "slurm" / target)
