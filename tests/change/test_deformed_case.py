@@ -64,9 +64,9 @@ def test_a_series_of_volumes_comes_out_of_the_contours(ball: Structure, ball_cas
 @pytest.mark.parametrize(
     ("change", "day"),
     [
-        (TissueChange(EDEMA, "before_implant"), 0.0),
-        (TissueChange(EDEMA, "before_implant", shares=(0.4, 0.4, 0.2)), 5.0),
-        (TissueChange(EDEMA, 0.0), np.inf),
+        pytest.param(TissueChange(EDEMA, "before_implant"), 0.0, marks=pytest.mark.slow),
+        (TissueChange(EDEMA, "before_implant", shares=(0.4, 0.4, 0.2)), 0.0),
+        pytest.param(TissueChange(EDEMA, 0.0), np.inf, marks=pytest.mark.slow),
         (TissueChange(VolumeSeries((0.0, 60.0, 180.0), (6.87, 4.44, 4.20)), 0.0), 180.0),
     ],
 )
@@ -83,25 +83,25 @@ def test_the_mass_of_the_target_follows_its_volume(neck: Case, change: TissueCha
     assert mass.surroundings_gain * mass.gain < 0.0  # squeezed by a swelling, stretched by a shrinking
 
 
-@pytest.mark.parametrize("hu", [-60.0, 60.0, 150.0, 900.0])
+@pytest.mark.parametrize("hu", [-60.0, 150.0])
 def test_added_water_mixes_densities_by_volume(ball_case, hu: float) -> None:
     case = ball_case(hu=hu, outside=hu)
     water = TissueChange(EDEMA, "before_implant", fluid="water")
+    result = deform(case, water, 0.0)
     before, after = (
-        float(media_from_hounsfield(np.array([c.image.hu[33, 28, 31]]))[1][0])
-        for c in (case, deformed_case(case, water, 0.0))
+        float(media_from_hounsfield(np.array([c.image.hu[33, 28, 31]]))[1][0]) for c in (case, result.case)
     )
     # float32 densities and CT numbers
     assert after == pytest.approx((before + 0.5 * material("water").density) / 1.5, rel=1e-6)
-    mass = mass_change(case, deform(case, water, 0.0), water)
+    mass = mass_change(case, result, water)
     assert mass.gain == pytest.approx(mass.expected_gain, rel=2e-3)
     # The fluid that came before a post-implant CT leaves again.
-    swollen = deformed_case(case, water, 0.0)
-    resolved = deformed_case(swollen, TissueChange(EDEMA, 0.0, fluid="water"), np.inf)
+    resolved = deformed_case(result.case, TissueChange(EDEMA, 0.0, fluid="water"), np.inf)
     again = float(media_from_hounsfield(np.array([resolved.image.hu[33, 28, 31]]))[1][0])
     assert again == pytest.approx(before, rel=1e-6)  # the CT number may be another one with this density
 
 
+@pytest.mark.slow
 def test_structures_near_the_target_move_and_far_ones_stay(neck: Case) -> None:
     change = TissueChange(EDEMA, "before_implant")
     field = change.field(neck)

@@ -21,7 +21,7 @@ from validation.change import (
     frozen_voxel_dose,
 )
 from validation.evaluate.structure_fractions import structure_fractions
-from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose, prepare_simulation
+from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose
 from validation.studies.tg43_dose import tg43_dose
 
 
@@ -41,8 +41,7 @@ def test_without_change_the_simulation_is_the_same(tmp_path: Path) -> None:
     case, change = built_in("neck"), TissueChange(ExponentialEdema(0.0, 10.0), "before_implant")
     options, field = MonteCarloOptions(voxel=0.4, beyond_distance=3.0), change.field(case)
     moved = deformed_case(case, change, 20.0, field)
-    a, b = (prepare_simulation(c, options) for c in (case, moved))
-    assert a.phantom.digest() == b.phantom.digest()
+    assert moved.digest() == case.digest()
     rule = StoppingRule(batches=(0, 1))
     static, _ = voxel_dose(case, options, tmp_path / "a.h5", rule)
     elements = elements_of(static.grid)
@@ -104,7 +103,8 @@ def test_in_water_monte_carlo_changes_as_tg43_does(tmp_path: Path) -> None:
     simulated = (weights * result.dose[0]).sum() / (weights * static.dose).sum()
     expected = (weights * tg43.dose[0]).sum() / (weights * planned.dose.values).sum()
     assert expected < 0.97
-    # Noise: 0.05 % of each simulation's mean; interpolation between voxels: 0.2 %.
-    assert simulated == pytest.approx(expected, rel=4e-3)
+    # Noise: 0.05 % of each simulation's mean; interpolation between voxels, which cancels in a mean; 5 points in time.
+    assert simulated == pytest.approx(expected, rel=1e-3)
     ratio = (result.dose[0] / static.dose) / (tg43.dose[0] / planned.dose.values)
-    assert np.average(np.abs(ratio - 1.0), weights=weights) < 0.02  # noise of single voxels, about 1 %
+    # Single voxels: noise and interpolation, 0.15 % seen.
+    assert np.average(np.abs(ratio - 1.0), weights=weights) < 4e-3
