@@ -99,8 +99,13 @@ def test_statistics_recover_needle_and_seed_parts():
     e, f = np.array([0.0, 1.0, 0.0]), np.array([0.8, 0.0, -0.6])
 
     def drawn(count, along, across):
+        # 0.6² + 1.28² = 2: unlike in the two directions, `across` is their root mean square.
         d = rng.normal(0, along, count)[:, None] * axes[0]
-        return d + rng.normal(0, across, count)[:, None] * e + rng.normal(0, across, count)[:, None] * f
+        return (
+            d
+            + rng.normal(0, 0.6 * across, count)[:, None] * e
+            + rng.normal(0, 1.28 * across, count)[:, None] * f
+        )
 
     positions = np.column_stack([10.0 * np.arange(1200), np.zeros(1200), np.zeros(1200)])
     moved = positions + (0.1, 0.0, 0.0) + drawn(400, 0.3, 0.2)[needles] + drawn(1200, 0.1, 0.15)

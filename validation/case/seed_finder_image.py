@@ -50,7 +50,7 @@ class SeedImage:
     >>> seen = SeedImage(15000.0, 0.05, 0.05, (0.1, 0.1, 0.1))
     >>> grid = np.stack(np.meshgrid(*[np.arange(-8, 9) * 0.1] * 3, indexing="ij"), -1).reshape(-1, 3)
     >>> total = seen.filled(grid, np.zeros(3), np.array([0.0, 0.0, 1.0])).sum() * 0.1**3
-    >>> round(float(total / SEED_VOLUME), 3)
+    >>> round(float(total / SEED_VOLUME), 2)
     1.0
     """
 

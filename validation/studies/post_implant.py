@@ -135,7 +135,7 @@ def post_implant(plan: Case, scan: PostImplantScan, options: PostImplantOptions 
     post = case_found(plan, scan, structures, implant, f"{plan.name} post"[:64])
     warnings += [*more, *_lost_in_words(matching, plan, motion)]
     return PostImplant(
-        plan, post, found, matching, displacement_statistics(matching, plan.implant.axes),
+        plan, post, found, matching, displacement_statistics(matching, plan.implant.axes, plan.implant.positions),
         {"TG-43": index_changes(plan, post, chosen.voxel)}, tuple(warnings),
     )  # fmt: skip
 

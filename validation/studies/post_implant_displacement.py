@@ -122,10 +122,12 @@ def variance_components(values: ArrayLike, groups: ArrayLike) -> tuple[float, fl
     within = float(((y - means[index]) ** 2).sum() / (total - count) / y.shape[1])
     between = float((sizes[:, None] * (means - y.mean(axis=0)) ** 2).sum() / (count - 1) / y.shape[1])
     weight = (total - (sizes**2).sum() / total) / (count - 1)
-    return max(0.0, (between - within) / weight), within
+    return max(0.0, float((between - within) / weight)), within
 
 
-def displacement_statistics(matching: SeedMatching, plan_axes: ArrayLike) -> DisplacementStatistics:
+def displacement_statistics(
+    matching: SeedMatching, plan_axes: ArrayLike, plan_positions: ArrayLike | None = None
+) -> DisplacementStatistics:
     """Statistics of a matching.
 
     Parameters
@@ -134,6 +136,8 @@ def displacement_statistics(matching: SeedMatching, plan_axes: ArrayLike) -> Dis
         Pairs.
     plan_axes : array_like, shape (n, 3)
         Planned directions in the plan's frame.
+    plan_positions : array_like, shape (n, 3), optional
+        Planned places in it, cm: about their centre the registration's shift is told; about the origin otherwise.
 
     Returns
     -------
@@ -155,7 +159,8 @@ def displacement_statistics(matching: SeedMatching, plan_axes: ArrayLike) -> Dis
     lost = len(matching.lost)
     interval = scipy.stats.binomtest(lost, n + lost).proportion_ci(method="wilson")
     angles = matching.rotation[np.isfinite(matching.rotation)]
-    centre = matching.motion(np.zeros((1, 3)))[0] if matching.motion.angle == 0 else _shift(matching)
+    centres = np.zeros((1, 3)) if plan_positions is None else np.asarray(plan_positions, dtype=float)
+    shift = float(np.linalg.norm((matching.motion(centres) - centres).mean(axis=0)))
     return DisplacementStatistics(
         seeds=n, lost=lost, extra=len(matching.extra),
         mean=_three(moved.mean(axis=0)), mean_std_dev=_three(spread / np.sqrt(n)), std_dev=_three(spread),
@@ -171,18 +176,13 @@ def displacement_statistics(matching: SeedMatching, plan_axes: ArrayLike) -> Dis
         rotation_mean=float(angles.mean()) if angles.size else float("nan"),
         rotation_p90=float(np.percentile(angles, 90)) if angles.size else float("nan"),
         rotations=int(angles.size),
-        registration_shift=float(np.linalg.norm(centre)), registration_angle=matching.motion.angle,
+        registration_shift=shift, registration_angle=matching.motion.angle,
     )  # fmt: skip
 
 
 def _three(values: FloatArray) -> tuple[float, float, float]:
     x, y, z = (float(v) for v in values)
     return x, y, z
-
-
-def _shift(matching: SeedMatching) -> FloatArray:
-    """How far the motion moves the centre of the seeds: found minus displacement is the planned place carried over."""
-    return np.asarray(matching.motion.translation)
 
 
 def _across_components(moved: FloatArray, axes: FloatArray) -> FloatArray:
