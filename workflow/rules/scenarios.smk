@@ -30,7 +30,7 @@ def cell_value(column, text):
 
 
 def read_scenarios():
-    """Read the scenario table: name of each study to its row, as text and without empty cells."""
+    """Read the scenario table: case and name of each study to its row, as text and without empty cells."""
     if not config["scenarios"]:
         return {}
     table = Path(config["scenarios"])
@@ -60,16 +60,17 @@ def read_scenarios():
                 f"a configured case ({', '.join(CASES)})",
                 "Correct the table or the cases of the configuration",
             )
-    names = [f"{row['case']}/{row['study']}" for row in rows]
     check_unique(
-        names, str(table), "a name of its own for each study of a case (it is the folder of the results)"
+        [f"{row['case']}/{row['study']}" for row in rows],
+        str(table),
+        "a name of its own for each study of a case (it is the folder of the results)",
     )
-    return dict(zip(names, rows))
+    return {(row["case"], row["study"]): row for row in rows}
 
 
 def study_row(wildcards):
     """Give the row of a study."""
-    return STUDIES[f"{wildcards.case}/{wildcards.study}"]
+    return STUDIES[wildcards.case, wildcards.study]
 
 
 def study_options(wildcards):
@@ -100,16 +101,12 @@ def study_parts(wildcards):
 
 def case_studies(wildcards):
     """Give the studies that the report of a case tells of, in the order of the table."""
-    return [
-        f"results/{name.replace('/', '/studies/')}/study.h5"
-        for name, row in STUDIES.items()
-        if row["case"] == wildcards.case
-    ]
+    return [f"results/{case}/studies/{study}/study.h5" for case, study in STUDIES if case == wildcards.case]
 
 
 def study_reports():
     """Give the report of each case that the scenario table names."""
-    return [f"results/{case}/studies.html" for case in dict.fromkeys(row["case"] for row in STUDIES.values())]
+    return [f"results/{case}/studies.html" for case in dict.fromkeys(case for case, _ in STUDIES)]
 
 
 def check_number_of_jobs():
