@@ -38,7 +38,7 @@ def seed_list(folder: Path, model: str, head: str = HEAD, more: str = "") -> Pat
 
 
 @pytest.mark.parametrize(
-    ("model", "half_life_d"), [("6711", 59.4), ("TheraSeed 200", 16.991), ("CS-1", 9.689), ("", 59.4)]
+    ("model", "half_life_d"), [("6711", 59.4), ("TheraSeed 200", 16.991), ("CS-1", 9.689), ("2301", 59.4), ("", 59.4)]
 )
 def test_seeds_of_a_list_have_the_half_life_of_their_radionuclide(tmp_path, model, half_life_d):
     assert read_seed_csv(seed_list(tmp_path, model)).half_life_d == half_life_d
@@ -50,7 +50,7 @@ def test_a_list_may_say_the_half_life(tmp_path):
     with pytest.raises(InvalidInput, match=r"half-life is 59.4 d, expected 16.991 d within 2 % .*Pd-103"):
         read_seed_csv(seed_list(tmp_path, "TheraSeed 200", head, ",59.4"))
     with pytest.raises(InvalidInput, match=r"half-life of the seeds of .* is not given, .*half_life_d"):
-        read_seed_csv(seed_list(tmp_path, "2301"))
+        read_seed_csv(seed_list(tmp_path, "my seed"))
 
 
 def test_a_list_names_a_seed_file_beside_it(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import numpy as np
 from mcsim.invalid_input import InvalidInput
 from validation.case.implant import Implant
 from validation.case.plain_text import plain_text
-from validation.case.seed_choice import SeedChoice, choose_seed, known_seed, packaged_name
+from validation.case.seed_choice import SeedChoice, choose_seed, half_life_of, packaged_name
 from validation.case.whole_file import whole_file
 
 _NUMBERS = ("x_cm", "y_cm", "z_cm", "axis_x", "axis_y", "axis_z", "air_kerma_strength_U")
@@ -110,7 +110,7 @@ def read_seed_csv(
     axes = table[:, 3:6] / np.linalg.norm(table[:, 3:6], axis=1, keepdims=True)
     seed = seed or seed_of(models.pop(), path.parent)
     if half_life_d is None:
-        half_life_d = half_lives.pop() if half_lives else half_life_of(seed, path)
+        half_life_d = half_lives.pop() if half_lives else half_life_in_list(seed, path)
     return Implant(
         seed.model, table[:, :3], axes, table[:, 6], half_life_d, np.array(needles), seed.seed_file
     )
@@ -159,16 +159,16 @@ def seed_of(model: str, folder: Path) -> SeedChoice:
     return choose_seed(folder / model)
 
 
-def half_life_of(seed: SeedChoice, path: Path) -> float:
-    """Half-life in days of a packaged or own seed; `InvalidInput` if only its name is known."""
-    known = known_seed(seed)
+def half_life_in_list(seed: SeedChoice, path: Path) -> float:
+    """Half-life in days of a seed that is known by a model or a TG-43 table; `InvalidInput` otherwise."""
+    known = half_life_of(seed)
     if known is None:
         raise InvalidInput(
             f"half-life of the seeds of {path} is not given, expected a column half_life_d (no packaged seed is "
             f"called {plain_text(seed.model, '?')!r}, so its radionuclide is not known). Add the column or give "
             f"--seed-model."
         )
-    return known.spectrum.half_life_d
+    return known
 
 
 def _columns(names: list[str], where: str) -> list[str]:

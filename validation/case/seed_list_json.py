@@ -12,7 +12,7 @@ from mcsim.invalid_input import InvalidInput
 from validation.case.implant import Implant
 from validation.case.plain_text import plain_text
 from validation.case.seed_choice import SeedChoice
-from validation.case.seed_list import DEFAULT_MODEL, check_axis, half_life_of, read_seed_csv, seed_of
+from validation.case.seed_list import DEFAULT_MODEL, check_axis, half_life_in_list, read_seed_csv, seed_of
 
 _KEYS = {"model", "half_life_d", "air_kerma_strength_U", "seeds", "comment"}
 _SEED_KEYS = {"position_cm", "axis", "air_kerma_strength_U", "needle"}
@@ -99,7 +99,7 @@ def read_seed_json(
     if half_life_d is None:
         given = content.get("half_life_d")
         half_life_d = (
-            half_life_of(seed, path)
+            half_life_in_list(seed, path)
             if given is None
             else _numbers([given], 1, "half_life_d", f"seed list {path}")[0]
         )
