@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from validation.change.accumulation import AccumulatedDose, Accumulation, accumulate
 from validation.change.carried_seeds import CarriedSeeds, carried_seeds
+from validation.change.change_record import change_from_record, course_from_record
 from validation.change.decay_nodes import DecayNodes, decay_nodes
 from validation.change.deformed_case import DeformedCase, MassChange, deform, deformed_case, mass_change
 from validation.change.displacement import (
@@ -53,6 +54,8 @@ __all__ = [
     "VoxelDose",
     "accumulate",
     "carried_seeds",
+    "change_from_record",
+    "course_from_record",
     "decay_nodes",
     "deform",
     "deformed_case",
