@@ -25,7 +25,9 @@ from validation.studies.plan_target import Dosimetry
 
 SOURCE = load_source("6711")
 FROM_LEFT = ((-1.0, 0.0, 0.0),)
-SETTINGS = PlanSettings(120.0, strengths_mbq=(25.9,), directions=FROM_LEFT)
+# Margins that bind: with the usual ones the best plan keeps 12.8 mm from the skin and 2.8 mm from the vein by itself.
+TIGHT = Margins(skin=1.35, vessel=0.35)
+SETTINGS = PlanSettings(120.0, strengths_mbq=(25.9,), directions=FROM_LEFT, margins=TIGHT)
 RIGID = ("positions", "axes", "air_kerma_strengths")
 # The planner's own 1 mm voxels and 2 mm slices against the solids themselves.
 SURFACE = 0.05  # cm
@@ -102,7 +104,7 @@ def test_seeds_and_needles_keep_their_spacing(plan):
 def test_seeds_lie_in_the_target_and_below_the_skin(plan):
     x, y, z = plan.planned.positions.T
     assert neck.PTV.outside(x, y, z).max() <= 0.1  # half a slice of 2 mm
-    assert (-neck.BODY.outside(x, y, z)).min() >= 1.0 - SURFACE
+    assert (-neck.BODY.outside(x, y, z)).min() >= TIGHT.skin - SURFACE
 
 
 def test_needles_run_straight_from_the_skin_past_everything(plan):
