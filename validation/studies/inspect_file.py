@@ -19,6 +19,7 @@ from mcsim.result_file import read_result
 from mcsim.seed_model import load_seed_model, seed_model_names
 from validation.evaluate.difference_to_water import difference_to_water
 from validation.report.settings_text import technique_rows
+from validation.studies.budget_dataset import CaseBudget
 from validation.studies.compare import Comparison
 from validation.studies.inspect_case import describe_case
 from validation.studies.inspect_other_files import describe_other_file
@@ -205,6 +206,22 @@ def _describe_comparison(path: Path) -> list[Section]:
     ]
 
 
+def _describe_budget(path: Path) -> list[Section]:
+    data = CaseBudget.read(path).data
+    target = str(data.attrs["prescription_target"])
+    at = data.sel(structure=target)
+    indices = [str(index) for index in data["index"].values]
+    parts = [
+        (str(share), at.share_value.sel(share=share), at.share_std_dev.sel(share=share))
+        for share in data.share.values
+    ]
+    rows = [
+        (name, *(f"{float(value.sel(index=i)):+.4g} ± {float(std_dev.sel(index=i)):.2g}" for i in indices))
+        for name, value, std_dev in [*parts, ("whole", at.total_value, at.total_std_dev)]
+    ]
+    return [Section(f"Difference budget of {target}", ("share", *indices), tuple(rows))]
+
+
 def _describe_hdf5(path: Path) -> list[Section]:
     """Any other file: its root attributes and datasets."""
     with h5py.File(path) as file:
@@ -228,6 +245,7 @@ DESCRIBERS: dict[str, Callable[[Path], list[Section]]] = {
     "seedmc-monte-carlo": _describe_monte_carlo,
     "seedmc-tg43-dose": _describe_tg43,
     "seedmc-comparison": _describe_comparison,
+    "seedmc-budget": _describe_budget,
 }
 
 

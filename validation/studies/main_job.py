@@ -14,7 +14,8 @@ from mcsim.simulation_settings import Progress, StoppingRule
 from tg43 import SourceData
 from validation.case import Case, built_in
 from validation.case.seed_choice import HALF_LIFE_SPREAD, SeedChoice, choose_seed, known_seed
-from validation.studies.compare import Comparison, compare
+from validation.studies.budget_dataset import budget_beside
+from validation.studies.compare import FORMAT_VERSION, Comparison, compare
 from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose, prepare_simulation
 from validation.studies.monte_carlo_dataset import monte_carlo_dataset
 from validation.studies.tg43_dose import (
@@ -168,7 +169,11 @@ def run_main_job(
     say(f"comparison -> {comparison_file}")
     from validation.report.report import write_report
 
-    write_report(Comparison.read(comparison_file), report_file)
+    read_again = Comparison.read(comparison_file)
+    budget, note = budget_beside(read_again, comparison_file)
+    if note:
+        say(note)
+    write_report(read_again, report_file, budget)
     say(f"report -> {report_file}")
     return report_file
 
@@ -229,7 +234,12 @@ def _same_comparison(path: Path, monte_carlo: dict[str, object], tg43: dict[str,
         attributes = Comparison.read(path).data.attrs if path.is_file() else {}
     except InvalidInput:
         return False
-    return attributes.get("tg43_settings") == tg43["settings"] and all(
-        str(attributes.get(key, "missing")) == str(monte_carlo[key])
-        for key in ("case_digest", "settings_digest", "histories")
+    as_written_now = attributes.get("format_version") == FORMAT_VERSION
+    return (
+        as_written_now
+        and attributes.get("tg43_settings") == tg43["settings"]
+        and all(
+            str(attributes.get(key, "missing")) == str(monte_carlo[key])
+            for key in ("case_digest", "settings_digest", "histories")
+        )
     )
