@@ -9,6 +9,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsim.batch_transport import NOTHING_KNOWN
 from mcsim.kernels.collect import collect
 from mcsim.kernels.given_photons import follow_photons, interact_often
 from mcsim.kernels.seeds_in_voxels import PlacedSeeds
@@ -153,7 +154,7 @@ def send(
         into.model.kernel_solids(len(phantom.media)), tables, 1.0, tallies,
     )  # fmt: skip
     balance, dose = tallies.balance.copy(), np.empty((3, *phantom.scoring_shape))
-    collect(tallies, dose)
+    collect(tallies, NOTHING_KNOWN, dose)
     return dose[0], balance
 
 
