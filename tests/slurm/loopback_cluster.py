@@ -4,9 +4,9 @@
     python tests/slurm/loopback_cluster.py snakemake --profile workflow/profiles/slurm
 
 One munged, one slurmctld and a slurmd for each virtual node run in the foreground below this process: no systemd, no
-accounting, no cgroups, nothing in /etc, ports of its own, no traffic beyond 127.0.0.1. Clusters of several callers
-do not meet. Without a command the environment to join is printed as one line of JSON, and the cluster stays until
-standard input ends, so that it never outlives its caller.
+accounting, no cgroups, nothing in /etc, ports of its own, no traffic that leaves the machine. Clusters of several
+callers do not meet. Without a command the environment to join is printed as one line of JSON, and the cluster stays
+until standard input ends, so that it never outlives its caller.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 # than the machine. MinJobAge: finished jobs stay visible to squeue, which is asked for their state.
 CONFIGURATION = """\
 ClusterName=loopback
-SlurmctldHost={host}(127.0.0.1)
+SlurmctldHost={host}({address})
 SlurmctldPort={controller_port}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
 CredType=cred/munge
 AuthInfo=socket={folder}/munge.socket
-CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+{communication}
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -77,6 +77,10 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
 
+# Slurm looks for cgroups at its start even if nothing uses them, and gives up on the second version's without systemd.
+CGROUPS = "CgroupPlugin=cgroup/v1\n"
+
+
 class ClusterUnavailable(RuntimeError):
     """Slurm is not installed here or does not start; the message says which and why."""
 
@@ -91,21 +95,35 @@ def require_programs() -> None:
         )
 
 
-def free_ports(count: int) -> list[int]:
-    """Give ports of the loopback address that nobody listens on."""
+def own_address(host: str) -> tuple[str, str]:
+    """Give the address at which daemons reach each other, and the setting that makes them listen nowhere else.
+
+    Slurm listens at the address of the host's name: 127.0.0.1 on most single machines, that of a virtual interface in
+    most containers. Without any, daemons listen everywhere, and only know each other (by the key made for them).
+    """
+    with contextlib.suppress(OSError), socket.socket() as tried:
+        address = socket.gethostbyname(host)
+        tried.bind((address, 0))
+        return address, "CommunicationParameters=NoCtldInAddrAny,NoInAddrAny"
+    return "127.0.0.1", ""
+
+
+def free_ports(count: int, address: str) -> list[int]:
+    """Give ports of an address that nobody listens on."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for bound in sockets:
-            bound.bind(("127.0.0.1", 0))
+            bound.bind((address, 0))
         return [bound.getsockname()[1] for bound in sockets]
 
 
 def write_cluster(folder: Path, names: list[str], cpus: int) -> dict[str, str]:
     """Write configuration, key and a client path into a folder; return the environment that joins the cluster."""
     host = socket.gethostname().split(".")[0]
-    controller_port, *node_ports = free_ports(1 + len(names))
+    address, communication = own_address(host)
+    controller_port, *node_ports = free_ports(1 + len(names), address)
     nodes = "\n".join(
-        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory=16000 State=UNKNOWN"
+        f"NodeName={name} NodeHostname={host} NodeAddr={address} Port={port} CPUs={cpus} RealMemory=16000"
         for name, port in zip(names, node_ports, strict=True)
     )
     folder.chmod(0o755)  # MUNGE wants every client to reach its socket
@@ -113,9 +131,16 @@ def write_cluster(folder: Path, names: list[str], cpus: int) -> dict[str, str]:
     configuration = folder / "slurm.conf"
     configuration.write_text(
         CONFIGURATION.format(
-            host=host, controller_port=controller_port, user=getpass.getuser(), folder=folder, nodes=nodes
+            host=host,
+            address=address,
+            communication=communication,
+            controller_port=controller_port,
+            user=getpass.getuser(),
+            folder=folder,
+            nodes=nodes,
         )
     )
+    (folder / "cgroup.conf").write_text(CGROUPS)
     key = folder / "munge.key"
     key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(128))
