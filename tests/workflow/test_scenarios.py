@@ -53,26 +53,30 @@ def test_each_row_is_a_study_and_each_chunk_of_members_a_job(snakemake: Snakemak
     ]
     merged = next(line for line in shell if "merge" in line and "moved" in line)
     assert merged.count("members_") == 4
-    # One report a case, of its studies in the order of the table.
     reports = [line for line in shell if line.startswith("seedmc study report")]
-    assert any(
-        "results/neck/studies/still/study.h5 results/neck/studies/moved/study.h5 --out" in line
-        for line in reports
-    )
-    assert len(reports) == 2
+    assert len(reports) == 3
+    assert any("results/neck/studies/moved/study.h5 --out" in line for line in reports)
 
 
 def test_columns_become_options_and_empty_cells_do_not(snakemake: Snakemake, tmp_path: Path) -> None:
-    run = snakemake(configuration(tmp_path, random_seed=5), "--dry-run", "--printshellcmds", "studies")
+    run = snakemake(
+        configuration(tmp_path, random_seed=5, voxel_mm=2, seeds="superposition"),
+        "--dry-run",
+        "--printshellcmds",
+        "studies",
+    )
     output = run.stdout + run.stderr
     moved = re.search(r"seedmc study settings displacement .*studies/moved/.*", output).group()
-    assert "--sigma 1,2.5 --media water " in moved
-    assert "--random-seed 5" in moved
+    assert "--sigma-mm 1,2.5 --media water " in moved
+    for option in ("--random-seed 5 ", "--voxel 2 ", "--media patient ", "--seeds superposition "):
+        assert option in moved
     assert "--edema" not in moved
-    assert "--sigma 0 " in re.search(r"seedmc study settings displacement .*studies/still/.*", output).group()
+    assert (
+        "--sigma-mm 0 " in re.search(r"seedmc study settings displacement .*studies/still/.*", output).group()
+    )
     swollen = re.search(r"seedmc study settings edema .*", output).group()
     assert "--edema 0.5" in swollen
-    assert "--sigma" not in swollen
+    assert "--sigma-mm" not in swollen
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_columns_become_options_and_empty_cells_do_not(snakemake: Snakemake, tmp
         (
             (("many", "neck", "displacement", "10", "9000", "2", "", ""),),
             {},
-            "expected at most 1000 together (a job should be minutes of work). Raise batches_per_job",
+            "expected at most 1000 together (a job should be minutes of work). Raise batches_per_job or",
         ),
         (
             ROWS,

@@ -4,15 +4,15 @@ import shlex
 import pandas
 
 MOST_JOBS = 1000
-ENGINES = ("tg43", "monte_carlo")
+ENGINES = ("tg43", "monte_carlo", "sobol")
 
 # Columns with a number or several, and the options of `seedmc study settings` that they are given to as written.
 # An empty cell leaves the command's own default.
 STUDY_OPTIONS = {
-    "sigma_mm": "--sigma",
+    "sigma_mm": "--sigma-mm",
     "edema": "--edema",
     "edema_half_life_d": "--edema-half-life",
-    "shrinkage_per_d": "--shrinkage",
+    "shrinkage_per_d": "--shrinkage-rate",
     "volumes_cm3": "--volumes",
     "volume_days": "--volume-days",
     "loss": "--loss",
@@ -87,7 +87,9 @@ def member_chunks(row):
     return [
         (engine, first, end)
         for engine in ENGINES
-        for first, end in chunks(int(row[f"{engine}_members"]), int(config[f"{engine}_members_per_job"]))
+        for first, end in chunks(
+            int(row.get(f"{engine}_members", 0)), int(config[f"{engine}_members_per_job"])
+        )
     ]
 
 
@@ -99,14 +101,9 @@ def study_parts(wildcards):
     ]
 
 
-def case_studies(wildcards):
-    """Give the studies that the report of a case tells of, in the order of the table."""
-    return [f"results/{case}/studies/{study}/study.h5" for case, study in STUDIES if case == wildcards.case]
-
-
 def study_reports():
-    """Give the report of each case that the scenario table names."""
-    return [f"results/{case}/studies.html" for case in dict.fromkeys(case for case, _ in STUDIES)]
+    """Give the report of each study of the scenario table."""
+    return [f"results/{case}/studies/{study}/report.html" for case, study in STUDIES]
 
 
 def check_number_of_jobs():
@@ -117,7 +114,7 @@ def check_number_of_jobs():
         refuse(
             f"configuration asks for {batch_jobs} jobs of batches and {member_jobs} of members",
             f"at most {MOST_JOBS} together (a job should be minutes of work)",
-            "Raise batches_per_job, tg43_members_per_job or monte_carlo_members_per_job",
+            "Raise batches_per_job or the members_per_job of an engine",
         )
 
 

@@ -1,4 +1,4 @@
-# Studies of the scenario table: settings -> members in chunks, by TG-43 and by Monte Carlo -> their union -> one report a case.
+# Studies of the scenario table: settings -> members in chunks, by TG-43, by Monte Carlo and for Sobol' indices -> their union -> report.
 # A member gives the same numbers in whatever chunk it runs.
 
 
@@ -18,9 +18,13 @@ rule study_settings:
     params:
         kind=lambda wildcards: study_row(wildcards)["kind"],
         options=study_options,
+        seeds=config["seeds"],
+        media=config["media"],
+        voxel=config["voxel_mm"],
         random_seed=int(config["random_seed"]),
     shell:
         "seedmc study settings {params.kind} {input.case:q} --out {output:q}"
+        " --seeds {params.seeds} --media {params.media} --voxel {params.voxel}"
         " --random-seed {params.random_seed} {params.options:q} > {log:q} 2>&1"
 
 
@@ -36,7 +40,7 @@ rule study_members:
     benchmark:
         "results/{case}/benchmarks/study_{study}_{engine}_{first}_{end}.tsv"
     wildcard_constraints:
-        engine="tg43|monte_carlo",
+        engine="tg43|monte_carlo|sobol",
     conda:
         "../../environment.yml"
     threads: int(config["threads"])
@@ -45,7 +49,7 @@ rule study_members:
         runtime=doubled(config["study_minutes"]),
     shell:
         "seedmc study members {input.case:q} {input.settings:q} --engine {wildcards.engine}"
-        " --members {wildcards.first}:{wildcards.end} --out {output:q} --threads {threads} > {log:q} 2>&1"
+        " --members {wildcards.first}:{wildcards.end} --out {output:q} --threads {threads} --quiet > {log:q} 2>&1"
 
 
 rule study_merge:
@@ -67,16 +71,16 @@ rule study_merge:
 
 rule study_report:
     input:
-        case_studies,
+        "results/{case}/studies/{study}/study.h5",
     output:
         report(
-            "results/{case}/studies.html",
-            caption="../report/studies.rst",
+            "results/{case}/studies/{study}/report.html",
+            caption="../report/study.rst",
             category="Studies",
-            labels={"case": "{case}"},
+            labels={"case": "{case}", "study": "{study}"},
         ),
     log:
-        "results/{case}/logs/study_report.log",
+        "results/{case}/logs/study_{study}_report.log",
     conda:
         "../../environment.yml"
     threads: 1
