@@ -1,0 +1,203 @@
+"""The report of a study: one HTML file that opens anywhere, and its numbers as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+import plotly.io
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from mcsim.hdf5_file import created_by
+from validation.case import Case
+from validation.case.whole_file import whole_file
+from validation.report.number_text import duration, measured, number
+from validation.report.study_figures import course_figure, index_figure, sobol_figure, spread_text
+from validation.report.study_tables import csv_text, study_tables
+from validation.studies.study_file import Study
+from validation.studies.study_summary import QUANTILES, Summary, summarised
+
+_CONFIG = {"responsive": True, "displaylogo": False}
+
+
+def headline(study: Study, summary: Summary) -> list[str]:
+    """What was found, in sentences."""
+    target = str(study.data.structure.values[0])
+    scenarios = [s.name for s in study.settings.scenarios]
+    engines = [e for e in ("monte_carlo", "tg43") if study.members(e)]
+    lines = []
+    plan = summary.row(scenarios[0], target, "D90")
+    for engine in engines:
+        mc = engine == "monte_carlo"
+        rows = [summary.row(name, target, "D90") for name in scenarios[1:]] or [plan]
+        worst = min(rows, key=lambda r: r.monte_carlo_mean if mc else r.tg43_mean)
+        before = plan.plain_mean if mc else plan.tg43_mean
+        after = (
+            measured(worst.monte_carlo_mean, worst.monte_carlo_mean_std_dev, "Gy")
+            if mc
+            else number(worst.tg43_mean, 1)
+        )
+        spread = worst.monte_carlo_spread if mc else worst.tg43_spread
+        lines.append(
+            f"By {'Monte Carlo' if mc else 'TG-43'}, D90 of {target} goes from {number(before, 1)} Gy in the plan to "
+            f"{after} Gy on average with {worst.scenario} (spread {number(spread, 1)} Gy)."
+        )
+    gains = [
+        r.variance_reduction for r in summary.rows
+        if (r.structure, r.index) == (target, "D90") and r.variance_reduction == r.variance_reduction
+    ]  # fmt: skip
+    if gains:
+        lines.append(
+            f"TG-43 as control variate makes the variance of the mean D90 {min(gains):.0f} to {max(gains):.0f} times "
+            f"smaller than Monte Carlo alone of the same CPU time."
+        )
+    return lines
+
+
+def render_study(study: Study, summary: Summary) -> str:
+    """Render the report.
+
+    Parameters
+    ----------
+    study : Study
+        Members.
+    summary : Summary
+        Estimates from them.
+
+    Returns
+    -------
+    str
+        HTML with style sheet, plotly.js and data inside; all text from the case is escaped.
+    """
+    environment = Environment(
+        loader=PackageLoader("validation.report", "."), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    settings = study.settings
+    ranges = [
+        f"σ {settings.sobol_sigma_mm[0]:g} to {settings.sobol_sigma_mm[1]:g} mm",
+        f"edema {100 * settings.sobol_edema[0]:g} to {100 * settings.sobol_edema[1]:g} %",
+        f"its half-life {settings.sobol_half_life_d[0]:g} to {settings.sobol_half_life_d[1]:g} d",
+        f"calibration ± {100 * settings.calibration_sd:g} %", f"half-life ± {settings.half_life_sd_d:g} d",
+    ]  # fmt: skip
+    return environment.get_template("study.html").render(
+        band=spread_text(QUANTILES[0], QUANTILES[-1]),
+        case_name=settings.case_name or "case",
+        courses=_figure(course_figure(study), "courses"),
+        created_by=created_by(),
+        engines=[e for e in ("monte_carlo", "tg43") if study.members(e)],
+        facts=_facts(study, summary),
+        headline=headline(study, summary),
+        indices=_figure(index_figure(study, summary), "indices"),
+        kind=settings.kind,
+        notes=_notes(study),
+        plotly_js=Markup(get_plotlyjs()),
+        prescription=settings.prescription_gy,
+        sobol=_figure(sobol_figure(study), "sobol"),
+        sobol_base=len(study.members("sobol")),
+        sobol_factors=", ".join(ranges),
+        tables=study_tables(study, summary),
+        target=str(study.data.structure.values[0]),
+    )
+
+
+def _figure(figure: go.Figure | None, place: str) -> Markup | str:
+    if figure is None:
+        return ""
+    # A script made here, from text that is escaped where it comes from the case; nothing else is exempt from escaping.
+    return Markup(
+        plotly.io.to_html(
+            figure,
+            full_html=False,
+            include_plotlyjs=False,
+            div_id=place,
+            config=_CONFIG,
+            default_width="100%",
+        )
+    )
+
+
+def _facts(study: Study, summary: Summary) -> list[tuple[str, str]]:
+    settings = study.settings
+    facts = [
+        ("Members", ", ".join(
+            f"{len(study.members(e))} by {name}"
+            for e, name in (("tg43", "TG-43"), ("monte_carlo", "Monte Carlo"), ("sobol", "TG-43 for Sobol’ indices (base samples)"))
+            if study.members(e)
+        )),
+        ("Voxels", f"{settings.voxel_mm:g} mm; {settings.media}, {settings.seeds}, beyond the image: {settings.beyond}"),
+        ("Histories", f"{settings.histories:,} photons that leave their seeds, per member and point in time".replace(",", "\u202f")),
+        ("Points in time", f"{2**settings.time_level + 1} where tissue changes"),
+        ("Random numbers", f"displacements {settings.study_seed}, Monte Carlo {settings.run_seed}, of each {settings.random_numbers}"
+         if settings.random_numbers == "common" else
+         f"displacements {settings.study_seed}, Monte Carlo {settings.run_seed}; every member has its own, the same in all scenarios"),
+    ]  # fmt: skip
+    facts += [
+        (
+            f"CPU time of a {name} member",
+            f"{duration(summary.costs[e])}, all {len(settings.scenarios)} scenarios",
+        )
+        for e, name in (("tg43", "TG-43"), ("monte_carlo", "Monte Carlo"))
+        if e in summary.costs
+    ]
+    if summary.allocation:
+        a = summary.allocation
+        facts.append((
+            "Best for this CPU time",
+            f"{a.monte_carlo} Monte Carlo and {a.tg43} TG-43 members: variance of the mean D90 {a.variance_reduction:.0f} "
+            f"times smaller than by Monte Carlo alone",
+        ))  # fmt: skip
+    facts += [
+        ("Case digest", settings.case_digest),
+        ("Settings digest", settings.digest()),
+        ("Content digest", study.content_digest()),
+    ]
+    return facts
+
+
+def _notes(study: Study) -> list[str]:
+    notes = [
+        "D and V indices are of the structure’s whole volume; the 0.5 % or so that seeds fill is not taken out, for both "
+        "engines alike.",
+        "TG-43 is evaluated at the middles of the voxels; Monte Carlo scores the mean over each voxel.",
+    ]
+    if study.members("monte_carlo"):
+        notes += [
+            "Control: the index of the TG-43 dose times the plan’s ratio of Monte Carlo to TG-43 in every voxel, or the plain "
+            "one, whichever serves better. The line that ties it to Monte Carlo is fitted without the members it is used on, "
+            "so that means and probabilities have no bias; quantiles and standard deviations have none for many members.",
+            "Noise is found from parts of each member’s histories and its variance taken off the spread. The common noise of "
+            "the water table and of the air-kerma strength per history is not part of it.",
+        ]
+    return notes
+
+
+def write_study_report(study: Study, path: str | Path, case: Case | None = None) -> Summary:
+    """Write the report and, beside it, its numbers as CSV.
+
+    Parameters
+    ----------
+    study : Study
+        Members.
+    path : path
+        HTML file; the numbers go to the same name with ``.csv``.
+    case : Case, optional
+        Not needed; for the prescription if the settings lack it.
+
+    Returns
+    -------
+    Summary
+        The estimates shown.
+    """
+    path = Path(path)
+    prescription = study.settings.prescription_gy or (case.prescription.dose_gy if case else 0.0)
+    summary = summarised(study, prescription)
+    for target, text in (
+        (path, render_study(study, summary)),
+        (path.with_suffix(".csv"), csv_text(summary)),
+    ):
+        with whole_file(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return summary

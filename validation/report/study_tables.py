@@ -1,0 +1,192 @@
+"""Tables of a study as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from validation.report.number_text import NOT_DEFINED, measured, number
+from validation.studies.study_file import Study
+from validation.studies.study_summary import QUANTILES, IndexSummary, Summary
+
+TARGET_INDICES = ("D90", "D100", "V100", "V150", "DHI")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table."""
+
+    name: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its title and what the numbers are."""
+
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def study_tables(study: Study, summary: Summary) -> list[Table]:
+    """Tables of the report: Monte Carlo, TG-43, changes, noise and gain, probabilities, organs."""
+    target = str(study.data.structure.values[0])
+    scenarios = [s.name for s in study.settings.scenarios]
+    by_mc, by_tg43 = bool(study.members("monte_carlo")), bool(study.members("tg43"))
+    tables = []
+    columns = tuple(_heading(summary.row(scenarios[0], target, i)) for i in TARGET_INDICES)
+
+    def rows(*texts_of: str) -> tuple[Row, ...]:
+        return tuple(
+            Row(name, tuple(_cell(summary.row(name, target, i), texts_of[0]) for i in TARGET_INDICES))
+            for name in scenarios
+        )
+
+    if by_mc:
+        both = by_tg43 and len(study.members("monte_carlo")) >= 6
+        how = ", TG-43 as control variate" if both else ""
+        tables.append(
+            Table(
+                f"{target} by Monte Carlo",
+                f"Mean over the members ± its standard uncertainty{how}; in brackets the standard deviation over the "
+                f"members, noise taken off.",
+                columns, rows("monte_carlo"),
+            )
+        )  # fmt: skip
+    if by_tg43:
+        tables.append(
+            Table(
+                f"{target} by TG-43", "Mean over the members; in brackets the standard deviation over the members.",
+                columns, rows("tg43"),
+            )
+        )  # fmt: skip
+    if by_mc:
+        tables.append(
+            Table(
+                "Change from the plan by Monte Carlo", "Mean ± its standard uncertainty; in brackets that by TG-43.",
+                columns, rows("change")[1:],
+            )
+        )  # fmt: skip
+    tables.append(_probability_table(summary, scenarios))
+    if by_mc:
+        tables.append(_quality_table(summary, scenarios, target))
+    tables += _organ_tables(study, summary, scenarios, target)
+    return tables
+
+
+def _heading(row: IndexSummary) -> str:
+    return row.index if row.unit == "1" else f"{row.index} / {row.unit}"
+
+
+def _cell(row: IndexSummary, what: str) -> str:
+    if what == "tg43":
+        places = 3 if row.unit == "1" else 1
+        return _with_spread(number(row.tg43_mean, places), row.tg43_spread, places)
+    if what == "change":
+        places = 3 if row.unit == "1" else 1
+        text = measured(row.change, row.change_std_dev, row.unit, sign=True)
+        return f"{text} ({number(row.tg43_change, places, sign=True)})"
+    text = measured(row.monte_carlo_mean, row.monte_carlo_mean_std_dev, row.unit)
+    return _with_spread(text, row.monte_carlo_spread, 3 if row.unit == "1" else 1)
+
+
+def _with_spread(text: str, spread: float, places: int) -> str:
+    return f"{text} ({number(spread, places)})" if spread > 0.0 else text
+
+
+def _probability_table(summary: Summary, scenarios: list[str]) -> Table:
+    engines = list(dict.fromkeys(p.engine for p in summary.probabilities))
+    rows = []
+    for name in scenarios:
+        found = {p.engine: p for p in summary.probabilities if p.scenario == name}
+        rows.append(
+            Row(
+                name,
+                tuple(
+                    f"{100 * found[e].value:.1f} % ({100 * found[e].lower:.1f} to {100 * found[e].upper:.1f})"
+                    if e in found else NOT_DEFINED
+                    for e in engines
+                ),
+            )
+        )  # fmt: skip
+    return Table(
+        "Probability that D90 reaches the prescription", "Share of the members with its 95 % interval.",
+        tuple(engines), tuple(rows),
+    )  # fmt: skip
+
+
+def _quality_table(summary: Summary, scenarios: list[str], target: str) -> Table:
+    rows = []
+    for name in scenarios:
+        row = summary.row(name, target, "D90")
+        rows.append(
+            Row(
+                name,
+                (
+                    str(row.monte_carlo_members), str(row.tg43_members), number(row.monte_carlo_spread, 2),
+                    number(row.noise, 2), number(row.noise_of_mean, 3), number(row.noise_bias, 2, sign=True),
+                    measured(row.plain_mean, row.plain_mean_std_dev, row.unit), number(row.correlation, 3),
+                    number(row.variance_reduction, 1), number(row.time_error, 2, sign=True),
+                ),
+            )
+        )  # fmt: skip
+    return Table(
+        f"Spread, noise and gain, D90 of {target}",
+        "Spread: standard deviation over members. Noise: what the histories give one member, and the mean. Variance "
+        "reduction: of the mean, against Monte Carlo alone of the same CPU time. Time: change by the last halving of "
+        "the steps in time, TG-43.",
+        ("MC members", "TG-43 members", "spread / Gy", "noise / Gy", "of mean / Gy", "noise bias / Gy",
+         "MC alone / Gy", "correlation", "variance reduction", "time / Gy"),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def _organ_tables(study: Study, summary: Summary, scenarios: list[str], target: str) -> list[Table]:
+    names = [str(n) for n in study.data.structure.values if n != target]
+    there = {(r.structure, r.index) for r in summary.rows}
+    columns = [(n, "D2cc" if (n, "D2cc") in there else "D0.1cc") for n in names]
+    columns = [c for c in columns if c in there]
+    if not columns:
+        return []
+    rows = []
+    for name in scenarios:
+        cells = []
+        for structure, index in columns:
+            row = summary.row(name, structure, index)
+            mc = measured(row.monte_carlo_mean, row.monte_carlo_mean_std_dev, row.unit)
+            tg43 = number(row.tg43_mean, 1)
+            cells.append(f"{mc} | {tg43}" if row.monte_carlo_members else tg43)
+        rows.append(Row(name, tuple(cells)))
+    both = bool(study.members("monte_carlo"))
+    return [
+        Table(
+            "Organs", "Mean over the members, Gy: " + ("Monte Carlo ± its standard uncertainty | TG-43." if both else "TG-43."),
+            tuple(f"{structure} {index}" for structure, index in columns), tuple(rows),
+        )
+    ]  # fmt: skip
+
+
+def csv_text(summary: Summary) -> str:
+    """Every estimate as comma-separated values, one line for each index of each structure in each scenario."""
+    out = io.StringIO()
+    names = [f.name for f in fields(IndexSummary) if not f.name.endswith(("quantiles", "quantile_std_devs"))]
+    quantiles = [
+        f"{engine}_p{100 * p:g}" for engine in ("tg43", "monte_carlo") for p in QUANTILES
+    ]  # fmt: skip
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*names, *quantiles])
+    for row in summary.rows:
+        values = asdict(row)
+        of = [
+            values[f"{engine}_quantiles"] or (np.nan,) * len(QUANTILES) for engine in ("tg43", "monte_carlo")
+        ]
+        writer.writerow([
+            *(f"{values[n]:.8g}" if isinstance(values[n], float) else values[n] for n in names),
+            *(f"{v:.8g}" for q in of for v in q),
+        ])  # fmt: skip
+    return out.getvalue()

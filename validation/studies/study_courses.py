@@ -1,0 +1,74 @@
+"""Dose to a day: how indices grow while tissue changes, seeds where the plan has them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tg43 import SourceData, dose_per_dose_rate, dose_rate
+from validation.case import Case
+from validation.change import Accumulation, accumulate
+from validation.change.tg43_change import frozen_tg43_dose
+from validation.studies.study_settings import Scenario, StudySettings
+from validation.studies.study_tg43 import tissue_field_of
+from validation.studies.study_voxels import STUDIED, StudyVoxels
+
+FloatArray = NDArray[np.float64]
+
+DAYS = (5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 270.0, 365.0)
+TOLERANCE = 2e-3
+
+
+def dose_courses(
+    case: Case,
+    settings: StudySettings,
+    voxels: StudyVoxels,
+    source: SourceData,
+    tissue_ratio: FloatArray | None = None,
+    threads: int = 1,
+) -> tuple[tuple[float, ...], FloatArray]:
+    """Indices of the dose to several days by TG-43.
+
+    Parameters
+    ----------
+    case, settings, voxels, source, tissue_ratio, threads
+        As for `tg43_members`.
+
+    Returns
+    -------
+    days : tuple of float
+        After implantation, the last infinite.
+    values : ndarray, shape (scenarios, days, structures, indices)
+        In the units of the indices; scenarios that differ in displacement alone have the same.
+    """
+    days = (*DAYS, float("inf"))
+    ratio = 1.0 if tissue_ratio is None else tissue_ratio
+    field = tissue_field_of(case, settings)
+    implant = case.implant
+    static = dose_rate(
+        voxels.points, implant.positions, implant.axes, implant.air_kerma_strengths, source, method="fast",
+        threads=threads,
+    ) * dose_per_dose_rate(implant.half_life_d)  # fmt: skip
+    known: dict[Scenario, FloatArray] = {}
+    values = np.empty((len(settings.scenarios), len(days), len(voxels.names), len(STUDIED)))
+    for k, scenario in enumerate(settings.scenarios):
+        alike = replace(scenario, sigma_mm=0.0)
+        if alike not in known:
+            change = settings.change(scenario)
+            if change is None or field is None:
+                share = -np.expm1(-np.log(2.0) * np.array(days) / implant.half_life_d)
+                dose = share[:, None] * static
+            else:
+                dose = accumulate(
+                    frozen_tg43_dose(voxels.points, implant, change, field, source, threads=threads),
+                    Accumulation(
+                        implant.half_life_d, until_d=days, breakpoints_d=change.course.breakpoints_d,
+                        constant_from_d=change.course.constant_from_d, tolerance=TOLERANCE,
+                        element_weights=np.ones(len(static)), deepest_level=4,
+                    ),
+                ).dose  # fmt: skip
+            known[alike] = np.stack([voxels.indices(d * ratio) for d in dose])
+        values[k] = known[alike]
+    return days, values

@@ -1,0 +1,231 @@
+"""Members of a study as a file: one job of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from mcsim.invalid_input import InvalidInput
+from tg43 import SourceData
+from validation.case import Case
+from validation.studies.dataset_file import put
+from validation.studies.study_courses import dose_courses
+from validation.studies.study_file import ENGINES, MEMBER_OF, Study, empty_dataset
+from validation.studies.study_monte_carlo import MemberSimulations, tissue_ratio
+from validation.studies.study_settings import PARTS, StudySettings, refuse_other_case
+from validation.studies.study_sobol import ROWS, sobol_members
+from validation.studies.study_tg43 import tg43_members
+from validation.studies.study_voxels import StudyVoxels, study_voxels
+from validation.studies.tg43_dose import find_source, source_digest
+
+FloatArray = NDArray[np.float64]
+_INDICES = ("scenario", "structure", "index")
+Progress = Callable[[int], None]
+
+
+class StudyJobs:
+    """Computes members of one study, any of them, in any order.
+
+    Parameters
+    ----------
+    case : Case
+        Reference geometry.
+    settings : StudySettings
+        Made for this case.
+    source : SourceData, optional
+        TG-43 table; the packaged one by default.
+    threads : int
+        Threads; nothing depends on their number.
+    on_phase_space : callable, optional
+        Called with the share done while the seed's phase space is made.
+
+    Raises
+    ------
+    InvalidInput
+        The settings were made for another case or another TG-43 table.
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        settings: StudySettings,
+        source: SourceData | None = None,
+        threads: int = 1,
+        on_phase_space: Callable[[float], None] | None = None,
+    ) -> None:
+        refuse_other_case(settings, case)
+        self.case, self.settings, self.threads = case, settings, threads
+        self.source = source or find_source(case.implant)
+        found = source_digest(self.source)
+        if settings.source_digest and found != settings.source_digest:
+            raise InvalidInput(
+                f"digest of the TG-43 table is {found[:16]}, expected {settings.source_digest[:16]} as in the settings. "
+                f"Give the table that the settings were made with (--source-data)."
+            )
+        self._on_phase_space = on_phase_space
+        self.voxels: StudyVoxels = study_voxels(case, settings)
+        self._simulations: MemberSimulations | None = None
+        self._ratio_known = False
+        self._ratio: FloatArray | None = None
+
+    def run(self, engine: str, first: int, stop: int, on_member: Progress | None = None) -> Study:
+        """Compute consecutive members.
+
+        Parameters
+        ----------
+        engine : str
+            ``tg43``, ``monte_carlo`` or ``sobol`` (TG-43 at a base sample of the sensitivity analysis).
+        first, stop : int
+            Members first … stop − 1.
+        on_member : callable, optional
+            Called with the number of members done.
+
+        Returns
+        -------
+        Study
+
+        Raises
+        ------
+        InvalidInput
+            An unknown engine or an empty range.
+        """
+        if engine not in ENGINES:
+            raise InvalidInput(
+                f"engine is {engine!r}, expected one of {', '.join(ENGINES)}. Use one of them."
+            )
+        if not 0 <= first < stop:
+            raise InvalidInput(f"members is {first}:{stop}, expected 0 ≤ first < stop. Correct the range.")
+        members = tuple(range(first, stop))
+        data = empty_dataset(self.settings, self.voxels.names)
+        dim = MEMBER_OF[engine]
+        put(data, dim, (dim,), list(members), units="1", description="index of the member")
+        {"tg43": self._tg43, "monte_carlo": self._monte_carlo, "sobol": self._sobol}[engine](
+            data, members, on_member
+        )
+        return Study(self.settings, data)
+
+    def tissue_ratio(self) -> FloatArray | None:
+        """What tissue does to the plan, found once."""
+        if not self._ratio_known:
+            self._ratio = tissue_ratio(
+                self.case, self.settings, self.voxels, self.source, self.threads, self._on_phase_space
+            )
+            self._ratio_known = True
+        return self._ratio
+
+    def _tg43(self, data: xr.Dataset, members: tuple[int, ...], on_member: Progress | None) -> None:
+        found = tg43_members(
+            self.case, self.settings, self.voxels, self.source, members, self.tissue_ratio(), self.threads
+        )
+        dims = (MEMBER_OF["tg43"], *_INDICES)
+        for name, values, text in (
+            ("tg43_value", found.value, "index by TG-43, at the middles of the voxels"),
+            (
+                "tg43_scaled_value",
+                found.scaled_value,
+                "index of the TG-43 dose times what tissue does to the plan",
+            ),
+            ("tg43_coarse_value", found.coarse_value, "index by TG-43 with the coarser rule in time"),
+        ):
+            put(data, name, dims, values, units="see index_unit", description=text)
+        if members[0] == 0:
+            days, courses = dose_courses(
+                self.case, self.settings, self.voxels, self.source, self.tissue_ratio(), self.threads
+            )
+            put(data, "day", ("day",), list(days), units="d", description="after implantation")
+            put(
+                data, "course_value", ("scenario", "day", "structure", "index"), courses, units="see index_unit",
+                description="index of the dose to a day by TG-43 times what tissue does to the plan, seeds not displaced",
+            )  # fmt: skip
+        put(
+            data, "tg43_cost", dims[:1], found.cost_s, units="s",
+            description="CPU time of a member, all scenarios; differs from run to run",
+        )  # fmt: skip
+        if on_member:
+            on_member(len(members))
+
+    def _monte_carlo(self, data: xr.Dataset, members: tuple[int, ...], on_member: Progress | None) -> None:
+        if self._simulations is None:
+            self._simulations = MemberSimulations(
+                self.case, self.settings, self.voxels, self.threads, self._on_phase_space
+            )
+        found = self._simulations.members(members, on_member)
+        dims = (MEMBER_OF["monte_carlo"], *_INDICES)
+        put(data, "half", ("half",), [0, 1], units="1", description="complementary halves of the histories")
+        put(
+            data,
+            "pair",
+            ("pair",),
+            list(range(PARTS - 1)),
+            units="1",
+            description="balanced divisions in halves",
+        )
+        put(
+            data, "monte_carlo_value", dims, found.value, units="see index_unit",
+            description="index by Monte Carlo, dose to medium",
+        )  # fmt: skip
+        put(
+            data, "monte_carlo_half_value", ("half", "pair", *dims), found.half_value, units="see index_unit",
+            description="the same from halves of the histories",
+        )  # fmt: skip
+        put(
+            data, "monte_carlo_cost", dims[:1], found.cost_s, units="s",
+            description="CPU time of a member, all scenarios; differs from run to run",
+        )  # fmt: skip
+
+    def _sobol(self, data: xr.Dataset, members: tuple[int, ...], on_member: Progress | None) -> None:
+        found = sobol_members(self.case, self.settings, self.voxels, self.source, members, self.threads)
+        dims = (MEMBER_OF["sobol"], "sobol_row", "structure", "index")
+        put(
+            data, "sobol_row", ("sobol_row",), list(ROWS), units="1",
+            description="A, B, and A with one factor of B (Saltelli's design)",
+        )  # fmt: skip
+        put(data, "sobol_value", dims, found.value, units="see index_unit", description="index by TG-43")
+        put(
+            data, "sobol_cost", dims[:1], found.cost_s, units="s",
+            description="CPU time of a base sample; differs from run to run",
+        )  # fmt: skip
+        if on_member:
+            on_member(len(members))
+
+
+def new_settings(case: Case, source: SourceData | None = None, **values: object) -> StudySettings:
+    """Settings for a case, checked against it.
+
+    Parameters
+    ----------
+    case : Case
+        Reference geometry.
+    source : SourceData, optional
+        TG-43 table; the packaged one by default.
+    **values
+        Fields of `StudySettings`.
+
+    Returns
+    -------
+    StudySettings
+
+    Raises
+    ------
+    InvalidInput
+        A value cannot be used, or the case lacks what it names.
+    """
+    from validation.studies.media_settings import read_media_settings
+    from validation.studies.study_settings import plain_digest
+
+    settings = StudySettings.from_record({
+        "case_digest": case.digest(),
+        "case_name": case.name,
+        "prescription_gy": case.prescription.dose_gy,
+        "source_digest": source_digest(source or find_source(case.implant)),
+        "media_digest": plain_digest(read_media_settings(str(values.get("hounsfield_curve", "neck"))).record()),
+        **values,
+    })  # fmt: skip
+    study_voxels(case, settings)
+    for scenario in settings.scenarios:
+        if change := settings.change(scenario):
+            change.field(case)
+    return settings

@@ -1,0 +1,200 @@
+r"""Sobol' indices: which factor makes how much of the spread of an index, by TG-43.
+
+Factors are independent: the standard deviation of the seeds, magnitude and half-life of the edema, calibration,
+half-life of the radionuclide, and the realisation of the displacements: which random numbers the seeds are displaced
+with. As a factor of its own it is the number of the draw; its indices say how much is left to chance even if all else
+were known.
+
+Saltelli's design: two independent samples A and B, and A with one column of B for every factor.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from mcsim.invalid_input import InvalidInput
+from tg43 import SourceData
+from validation.case import Case
+from validation.change import displaced_seeds, ensemble_changed_dose
+from validation.studies.study_settings import CM_PER_MM, SOBOL_FACTORS, Scenario, StudySettings
+from validation.studies.study_voxels import STUDIED, StudyVoxels
+
+FloatArray = NDArray[np.float64]
+
+ROWS = ("A", "B", *SOBOL_FACTORS)
+FIRST_REALISATION = 2**32  # draws that no member of the ensemble has
+REALISATIONS = 2**20
+LEAST_BASE = 16
+
+
+@dataclass(frozen=True, eq=False)
+class SobolValues:
+    """Indices at base samples.
+
+    Attributes
+    ----------
+    value : ndarray, shape (members, rows, structures, indices)
+        In the units of the indices; rows as `ROWS`.
+    cost_s : ndarray, shape (members,)
+        CPU time, s.
+    """
+
+    value: FloatArray
+    cost_s: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class SobolShares:
+    """Sobol' indices of one quantity.
+
+    Attributes
+    ----------
+    first_order, total_order : ndarray, shape (factors,)
+        Share of the variance of a factor alone, and with all its interactions.
+    first_interval, total_interval : ndarray, shape (2, factors)
+        95 % bootstrap intervals.
+    variance : float
+        Of the quantity.
+    """
+
+    first_order: FloatArray
+    total_order: FloatArray
+    first_interval: FloatArray
+    total_interval: FloatArray
+    variance: float
+
+
+def samples(settings: StudySettings, members: tuple[int, ...]) -> FloatArray:
+    """Factors at base samples.
+
+    Parameters
+    ----------
+    settings : StudySettings
+        Distributions of the factors.
+    members : tuple of int
+        Base samples.
+
+    Returns
+    -------
+    ndarray, shape (rows, factors, members)
+        mm, 1, days, 1, days, and the number of the realisation.
+    """
+    d = len(SOBOL_FACTORS)
+    sequence = stats.qmc.Sobol(2 * d, scramble=True, seed=settings.study_seed)
+    # One sequence for all: a base sample has the same numbers wherever it is computed.
+    uniform = np.clip(sequence.random(2 ** int(np.ceil(np.log2(max(members) + 1)))), 1e-12, 1 - 1e-12)
+    uniform = uniform[list(members)].T
+    a, b = factors_of(settings, uniform[:d]), factors_of(settings, uniform[d:])
+    rows = [a, b]
+    for k in range(d):
+        mixed = a.copy()
+        mixed[k] = b[k]
+        rows.append(mixed)
+    return np.stack(rows)
+
+
+def factors_of(settings: StudySettings, uniform: FloatArray) -> FloatArray:
+    """Factors from uniform numbers, shape (factors, n) both."""
+    (s0, s1), (e0, e1), (t0, t1) = (
+        settings.sobol_sigma_mm, settings.sobol_edema, settings.sobol_half_life_d,
+    )  # fmt: skip
+    sigma, edema, half_life, calibration, decay, draw = uniform
+    return np.stack([
+        s0 + (s1 - s0) * sigma,
+        e0 + (e1 - e0) * edema,
+        t0 + (t1 - t0) * half_life,
+        1.0 + settings.calibration_sd * stats.norm.ppf(calibration),
+        settings.half_life_sd_d * stats.norm.ppf(decay),
+        np.floor(REALISATIONS * draw),
+    ])  # fmt: skip
+
+
+def sobol_members(
+    case: Case,
+    settings: StudySettings,
+    voxels: StudyVoxels,
+    source: SourceData,
+    members: tuple[int, ...],
+    threads: int = 1,
+) -> SobolValues:
+    """TG-43 indices at base samples; arguments as for `tg43_members`."""
+    start = time.process_time()
+    rows = samples(settings, members)
+    n_rows, d, n = rows.shape
+    sigma, edema, half_life, calibration, decay, draw = np.moveaxis(rows, 1, 0).reshape(d, -1)
+    realisation = tuple((FIRST_REALISATION + draw).astype(np.int64).tolist())
+    seeds = displaced_seeds(
+        case.implant,
+        settings.displacement(None, isotropic_sd=sigma * CM_PER_MM),
+        realisation,
+        settings.study_seed,
+    )
+    reference = Scenario(0.0, 1.0) if settings.sobol_edema[1] else Scenario()
+    course = settings.change(reference)
+    field = None if course is None else course.field(case)
+    changes = [
+        settings.change(Scenario(0.0, float(m)), float(t)) for m, t in zip(edema, half_life, strict=True)
+    ]
+    found = ensemble_changed_dose(
+        voxels.indices, voxels.points, seeds,
+        calibration[:, None] * case.implant.air_kerma_strengths, case.implant.half_life_d + decay, source,
+        change=changes, field=field, level=settings.time_level, threads=threads,
+    )  # fmt: skip
+    values = found.values.reshape(n_rows, n, len(voxels.names), len(STUDIED))
+    cost = (time.process_time() - start) / max(1, n)
+    return SobolValues(np.moveaxis(values, 0, 1).copy(), np.full(n, cost))
+
+
+def sobol_shares(values: FloatArray, seed: int = 1) -> SobolShares:
+    """Sobol' indices from the values at all rows of the design.
+
+    Parameters
+    ----------
+    values : ndarray, shape (base, rows)
+        Of one quantity; the base is a power of 2.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    SobolShares
+
+    Raises
+    ------
+    InvalidInput
+        Too few base samples, or a number that is not a power of 2.
+
+    References
+    ----------
+    Saltelli et al., Comput. Phys. Commun. 181 (2010) 259-270, doi:10.1016/j.cpc.2009.09.018. Sobol', Math. Comput.
+    Simul. 55 (2001) 271-280, doi:10.1016/S0378-4754(00)00270-6.
+    """
+    base = len(values)
+    if base < LEAST_BASE or base & (base - 1):
+        raise InvalidInput(
+            f"number of base samples is {base}, expected a power of 2 from {LEAST_BASE} on (a balanced design). "
+            f"Compute members 0:{2 ** max(4, int(np.log2(max(base, 1))) + 1)}."
+        )
+    if not np.isfinite(values).all() or np.ptp(values) == 0.0:
+        nothing = np.full(values.shape[1] - 2, np.nan)
+        return SobolShares(nothing, nothing, np.stack([nothing] * 2), np.stack([nothing] * 2), 0.0)
+    design = {
+        "f_A": values[:, 0][None],
+        "f_B": values[:, 1][None],
+        "f_AB": np.moveaxis(values[:, 2:], 0, 1)[:, None],
+    }
+    found = stats.sobol_indices(func=design, n=base, rng=np.random.default_rng(seed))
+    spread = found.bootstrap(confidence_level=0.95, n_resamples=400)
+    intervals = [
+        np.stack([part.confidence_interval.low, part.confidence_interval.high]).reshape(2, -1)
+        for part in (spread.first_order, spread.total_order)
+    ]
+    return SobolShares(
+        np.asarray(found.first_order).ravel(), np.asarray(found.total_order).ravel(), intervals[0], intervals[1],
+        float(values[:, :2].var()),
+    )  # fmt: skip
