@@ -21,6 +21,7 @@ from validation.commands import (
     judgement,
     plan,
     post_implant,
+    study,
     validate,
     whole_job,
 )
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 case_app = typer.Typer(help="Make and look at case files.", no_args_is_help=True)
 app.add_typer(case_app, name="case")
+app.add_typer(study.study_app, name="study")
 case_app.command("import")(cases.case_import)
 for command in (
     doses.simulate,
