@@ -11,7 +11,14 @@ import typer
 
 from mcsim.invalid_input import InvalidInput
 from validation.commands.option_groups import unfold
-from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions, Quiet, SourceTable
+from validation.commands.options import (
+    CENTIMETRE_PER_MILLIMETRE,
+    CaseOptions,
+    Quiet,
+    SourceTable,
+    Threads,
+    threads_of,
+)
 
 if TYPE_CHECKING:
     from validation.case import Case
@@ -115,6 +122,7 @@ def plan(
     without_plan: Annotated[
         bool, typer.Option("--without-plan", help="the DICOM folder holds CT and structures, and no plan yet")
     ] = False,
+    threads: Threads = 0,
     quiet: Quiet = False,
 ) -> None:
     """Plan needles and seeds: D90 at the prescription with the fewest seeds, then the least excess and organ dose.
@@ -134,13 +142,11 @@ def plan(
         if not quiet:
             typer.echo(line)
 
-    common = (
-        {}
-        if present is None
-        else {"existing": present.implant, "existing_dose": present.dose, "lines": present.lines}
-    )
+    common: dict[str, object] = {"source": source, "threads": threads_of(threads), "say": say}
+    if present is not None:
+        common |= {"existing": present.implant, "existing_dose": present.dose, "lines": present.lines}
     try:
-        made = plan_implant(patient, name, settings, source=source, say=say, **common)  # type: ignore[arg-type]
+        made = plan_implant(patient, name, settings, **common)  # type: ignore[arg-type]
     except NothingToAdd as done:
         typer.echo(str(done))
         return
@@ -149,11 +155,11 @@ def plan(
         raise typer.Exit(1) from None
     if not made.meets:
         say("no plan reaches the prescription: which limit stands in the way?")
-        lifted = why_infeasible(patient, name, settings, source=source, say=say, **common)  # type: ignore[arg-type]
+        lifted = why_infeasible(patient, name, settings, **common)  # type: ignore[arg-type]
         typer.echo(f"seedmc: {in_words(lifted, name, made.d90, settings.prescription)}", err=True)
         if not best_effort:
             raise typer.Exit(1)
-    _write(made, present, source, out)
+    _write(made, present, source, out, threads_of(threads))
 
 
 def _load(case: str, chosen: CaseOptions) -> Case:
@@ -177,7 +183,7 @@ def _unplanned(folder: str, target: str | None, dose: DoseOptions, chosen: CaseO
     )
 
 
-def _write(made: Plan, present: InPlace | None, source: object, out: Path) -> None:
+def _write(made: Plan, present: InPlace | None, source: object, out: Path, threads: int) -> None:
     from tg43 import SourceData
     from validation.report.plan_figures import write_figure
     from validation.studies.plan_picture import picture_of
@@ -187,7 +193,7 @@ def _write(made: Plan, present: InPlace | None, source: object, out: Path) -> No
 
     table = source if isinstance(source, SourceData) else find_source(made.planned)
     dosimetry = Dosimetry(table, made.planned.half_life_d, None if present is None else present.dose)
-    numbers = summary(made, dosimetry)
+    numbers = summary(made, dosimetry, threads)
     made.case.write(out)
     write_summary(numbers, out.with_suffix(".json"))
     write_figure(picture_of(made, dosimetry), out.with_suffix(".png"))

@@ -19,7 +19,7 @@ from validation.studies.plan_directions import promising_directions
 from validation.studies.plan_existing import ExistingDose
 from validation.studies.plan_needles import NeedleLines, find_needles
 from validation.studies.plan_obstacles import Surroundings, surroundings_of
-from validation.studies.plan_search import Planning, Trial, polished, search
+from validation.studies.plan_search import Planning, Trial, search
 from validation.studies.plan_settings import PlanSettings, air_kerma_strength
 from validation.studies.plan_target import Dosimetry, organ_samples, target_of
 from validation.studies.tg43_dose import find_source
@@ -92,6 +92,7 @@ def plan_implant(
     existing: Implant | None = None,
     existing_dose: ExistingDose | None = None,
     lines: FloatArray | None = None,
+    threads: int = 1,
     say: Callable[[str], None] = lambda _: None,
 ) -> Plan:
     """Plan an implant, or supplement the seeds that are there.
@@ -117,6 +118,8 @@ def plan_implant(
         Their dose; with `existing`.
     lines : ndarray, shape (k, 6), optional
         Needles to be used as candidates besides the lattice: a place (cm) and a unit direction.
+    threads : int
+        Sets of needles searched at once; the plan does not depend on it.
     say : callable
         Receives a line now and then.
 
@@ -136,17 +139,11 @@ def plan_implant(
     """
     planning, around = prepare(case, target, settings, seed, source, existing, existing_dose)
     places = np.zeros((0, 3)) if existing is None else existing.positions
-    trials = []
     choices = needle_choices(around, settings, places, lines)
-    for found in choices:
-        if len(found.candidates):
-            trials.append(search(planning, found))
-            say(_in_words(trials[-1], settings))
-    if not trials:
+    reaching = [found for found in choices if len(found.candidates)]
+    if not reaching:
         raise NoPlan(_no_needles(choices[0], target))
-    best = min(trials, key=lambda trial: trial.key(settings.prescription))
-    if best.d90 >= settings.prescription:
-        best = polished(planning, best)
+    best = search(planning, reaching, threads=threads, say=lambda trial: say(_in_words(trial, settings)))
     return _plan(case, target, planning, best, existing)
 
 

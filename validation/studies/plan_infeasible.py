@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,6 +96,7 @@ def why_infeasible(
     existing: Implant | None = None,
     existing_dose: ExistingDose | None = None,
     lines: FloatArray | None = None,
+    threads: int = 1,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Relaxation]:
     """Lift one limit after the other and see which D90 can then be reached.
@@ -103,6 +105,8 @@ def why_infeasible(
     ----------
     case, target, settings, seed, source, existing, existing_dose, lines
         As for `validation.studies.plan.plan_implant`.
+    threads : int
+        Limits lifted at once; the result does not depend on it.
     say : callable
         Receives a line for each limit.
 
@@ -114,13 +118,19 @@ def why_infeasible(
     places = np.zeros((0, 3)) if existing is None else existing.positions
     planning, around = prepare(case, target, settings, seed, source, existing, existing_dose)
     kinds = tuple(dict.fromkeys(obstacle.kind for obstacle in around.obstacles))
-    found = []
-    for text, lifted in relaxations(settings, kinds):
+
+    def lift(what: tuple[str, PlanSettings]) -> Relaxation:
+        text, lifted = what
         choices = needle_choices(around.with_margins(lifted.margins), lifted, places, lines)
         changed = replace(planning, settings=lifted)
         reached = max(reachable_d90(changed, needles, max(lifted.strengths_mbq)) for needles in choices)
-        found.append(Relaxation(text, reached, bool(reached >= settings.prescription)))
-        say(f"{text}: D90 {reached:.0f} Gy")
+        return Relaxation(text, reached, bool(reached >= settings.prescription))
+
+    found = []
+    with ThreadPoolExecutor(threads) as pool:
+        for one in pool.map(lift, relaxations(settings, kinds)):
+            say(f"{one.limit}: D90 {one.d90:.0f} Gy")
+            found.append(one)
     return sorted(found, key=lambda r: (not r.suffices, -round(min(r.d90, settings.prescription), 3)))
 
 

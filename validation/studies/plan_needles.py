@@ -195,7 +195,7 @@ def _checked(
         until = np.cumsum(blocked, axis=1)[:, np.minimum(tip_index, along.size - 1)] > 0
         refuse(until, f"needle within {10 * obstacle.margin:g} mm of {obstacle.name}")
     near = np.zeros(allowed.shape, dtype=np.bool_)
-    near[allowed] = around.skin_distance(slots[allowed]) < settings.margins.skin - 1e-9
+    near[allowed] = around.skin_distance(slots[allowed], settings.margins.skin) < settings.margins.skin - 1e-9
     refuse(near, NEAR_SKIN)
     if len(existing):
         beside = np.zeros(allowed.shape, dtype=np.bool_)

@@ -28,7 +28,7 @@ def picture_of(plan: Plan, dosimetry: Dosimetry) -> PlanPicture:
     """
     case, target = plan.case, plan.case.structures[plan.target]
     axes = box_around(target, VOXEL, AROUND)
-    dose, _ = dosimetry.voxel_dose(axes, plan.planned)
+    dose = dosimetry.centre_dose(axes, plan.planned)
     organs = {}
     for name, structure in case.structures.items():
         if structure.role in ("organ", "avoidance", "cavity") and "SKIN" not in name.upper():

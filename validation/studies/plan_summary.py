@@ -24,7 +24,7 @@ ORGAN_INDICES = ("D2cc", "D0.1cc", "mean dose")
 ROUNDING = 1e-6
 
 
-def summary(plan: Plan, dosimetry: Dosimetry) -> dict[str, object]:
+def summary(plan: Plan, dosimetry: Dosimetry, threads: int = 1) -> dict[str, object]:
     """All numbers of a plan.
 
     Parameters
@@ -33,6 +33,8 @@ def summary(plan: Plan, dosimetry: Dosimetry) -> dict[str, object]:
         The plan.
     dosimetry : Dosimetry
         As it was planned with.
+    threads : int
+        The numbers do not depend on it.
 
     Returns
     -------
@@ -40,7 +42,7 @@ def summary(plan: Plan, dosimetry: Dosimetry) -> dict[str, object]:
         Ready for JSON; lengths in mm, dose in Gy, strengths in U and MBq. Organ doses within 2.5 cm of the target.
     """
     planned = plan.planned
-    doses = structure_doses(plan, dosimetry)
+    doses = structure_doses(plan, dosimetry, threads)
     return {
         "case": plan.case.name,
         "case_digest": plan.case.digest(),
@@ -89,20 +91,30 @@ def needle_rows(planned: Implant) -> list[dict[str, object]]:
     return rows
 
 
-def structure_doses(plan: Plan, dosimetry: Dosimetry) -> dict[str, dict[str, float]]:
-    """Indices of every structure near the target with all seeds, on voxels of 1 mm; the dose by TG-43."""
+def structure_doses(plan: Plan, dosimetry: Dosimetry, threads: int = 1) -> dict[str, dict[str, float]]:
+    """Indices of every structure near the target with all seeds, on voxels of 1 mm; the dose by TG-43.
+
+    In the box of the target, where the seeds are, as `seedmc tg43` and the report; sampled beyond it.
+    """
     target = plan.case.structures[plan.target]
-    axes = box_around(target, VOXEL, REACH)
-    dose, tissue = dosimetry.voxel_dose(axes, plan.planned)
-    found = {}
-    for name, structure in plan.case.structures.items():
-        if structure.role in ("external", "other"):
-            continue
-        fraction = structure_fractions(structure, *axes)
-        values = indices_of(dose, tissue, fraction, axes, plan.settings.prescription)
-        if values:
-            found[name] = values
-    return found
+    axes, fine = box_around(target, VOXEL, REACH), box_around(target, VOXEL, VOXEL)
+    fractions = {
+        name: structure_fractions(structure, *axes)
+        for name, structure in plan.case.structures.items()
+        if structure.role not in ("external", "other")
+    }
+    inside = np.any([fraction > 0 for fraction in fractions.values()], axis=0)
+    box = tuple(
+        slice(at := int(np.argmin(np.abs(c - f[0]))), at + f.size) for c, f in zip(axes, fine, strict=True)
+    )
+    inside[box] = False
+    dose, tissue = dosimetry.sampled_dose(axes, inside, plan.planned, threads), np.ones(inside.shape)
+    dose[box], tissue[box] = dosimetry.voxel_dose(fine, plan.planned)
+    found = {
+        name: indices_of(dose, tissue, fraction, axes, plan.settings.prescription)
+        for name, fraction in fractions.items()
+    }
+    return {name: values for name, values in found.items() if values}
 
 
 def limits(plan: Plan) -> list[dict[str, object]]:

@@ -22,6 +22,8 @@ SAMPLES = 800  # points of the target that the search sees; D90 on them is withi
 ORGAN_POINTS = 60
 NEAREST_PART = 2.0  # cm³ of an organ, nearest to the target, whose mean dose counts in the search
 VOXEL = 0.1  # cm; voxels of the verdict, those of `seedmc tg43` and of the report
+# Two Gauss-Legendre points along each edge of such a voxel, in parts of the edge from its centre.
+_GAUSS = 0.5 / np.sqrt(3.0)
 REACH = 2.5  # cm around the target in which organs are judged
 
 
@@ -177,10 +179,39 @@ class Dosimetry:
             dose = dose * self.existing.factor(grid).reshape(shape) + self.existing.at(grid).reshape(shape)
         return dose, tissue
 
-    def point_dose(self, points: FloatArray, implant: Implant) -> FloatArray:
-        """Dose at points (m, 3) by the exact formalism, Gy."""
-        rate = dose_rate(points, implant.positions, implant.axes, implant.air_kerma_strengths, self.source)
-        return rate * self.dose_per_rate * self.factor(points) + self.base(points)
+    def sampled_dose(
+        self,
+        axes: tuple[FloatArray, FloatArray, FloatArray],
+        inside: NDArray[np.bool_],
+        implant: Implant | None,
+        threads: int = 1,
+    ) -> FloatArray:
+        """Dose (Gy) in the marked voxels, 0 elsewhere: `voxel_dose` many times faster, right beyond 3 mm of a seed.
+
+        The mean over eight points of each voxel by the fast kernel; nearer to a seed the dose is far above what decides
+        on D90 or an organ.
+        """
+        at = np.nonzero(inside)
+        centres = np.column_stack([c[i] for c, i in zip(axes, at, strict=True)])
+        signs = np.stack(np.meshgrid(*[[-1.0, 1.0]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+        edges = np.array([c[1] - c[0] for c in axes])
+        points = (centres[:, None] + _GAUSS * edges * signs).reshape(-1, 3)
+        dose = self.base(points)
+        if implant is not None:
+            seeds = (implant.positions, implant.axes, implant.air_kerma_strengths)
+            rate = dose_rate(points, *seeds, self.source, method="fast", threads=threads)
+            dose += rate * self.dose_per_rate * self.factor(points)
+        whole = np.zeros(inside.shape)
+        whole[at] = dose.reshape(-1, len(signs)).mean(axis=1)
+        return whole
+
+    def centre_dose(self, axes: tuple[FloatArray, FloatArray, FloatArray], implant: Implant) -> FloatArray:
+        """Dose (Gy) at voxel centres by the fast kernel, to be drawn, shape (nx, ny, nz)."""
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        seeds = (implant.positions, implant.axes, implant.air_kerma_strengths)
+        rate = dose_rate(points, *seeds, self.source, method="fast")
+        dose = rate * self.dose_per_rate * self.factor(points) + self.base(points)
+        return dose.reshape(tuple(c.size for c in axes))
 
 
 def indices_of(
@@ -205,3 +236,11 @@ def target_indices(
     """Indices of the target on voxels of 1 mm."""
     dose, tissue = dosimetry.voxel_dose(target.axes, implant)
     return indices_of(dose, tissue, target.fraction, target.axes, prescription)
+
+
+def sampled_indices(
+    target: Target, dosimetry: Dosimetry, implant: Implant | None, prescription: float
+) -> dict[str, float]:
+    """`target_indices` many times faster: doses sampled, capsules taken for tissue; D90 within 0.2 %."""
+    dose = dosimetry.sampled_dose(target.axes, target.fraction > 0, implant)
+    return indices_of(dose, np.ones(dose.shape), target.fraction, target.axes, prescription)
