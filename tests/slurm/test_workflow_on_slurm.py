@@ -17,13 +17,22 @@ import yaml
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 
-# Few batches in large voxels: what is tested is the way through the cluster, not the dose.
-BATCHES = {
+# Few histories in large voxels: what is tested is the way through the cluster, not the dose.
+SETTINGS = {
     "cases": [{"name": "neck", "input": "neck"}],
     "voxel_mm": 4.0,
     "batches": 4,
     "threads": 1,
+    "scenarios": "scenarios.csv",
 }
+STUDY = """\
+study,case,kind,tg43_members,monte_carlo_members,sigma_mm,options
+moved,neck,displacement,8,4,2,--histories 2000
+"""
+ONE_JOB_EACH = {"batches_per_job": 4, "tg43_members_per_job": 8, "monte_carlo_members_per_job": 4}
+SCATTERED = {"batches_per_job": 2, "tg43_members_per_job": 4, "monte_carlo_members_per_job": 2}
+SIMULATION, STUDIED = "results/neck/monte_carlo.h5", "results/neck/studies/moved/study.h5"
+REPORT = "results/neck/studies/moved/report.html"
 SECONDS = 420
 
 # Stands before the real command on the nodes' path: fails one job once, and keeps another from ending until its
@@ -54,6 +63,7 @@ def snakemake(folder: Path, configuration: dict[str, object], *arguments: str) -
     """Give the command that runs the workflow in a folder of its own."""
     folder.mkdir()
     (folder / "configuration.yaml").write_text(yaml.safe_dump(configuration))
+    (folder / "scenarios.csv").write_text(STUDY)
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(WORKFLOW / "Snakefile")),
         *("--directory", str(folder), "--configfile", str(folder / "configuration.yaml"), *arguments),
@@ -61,16 +71,16 @@ def snakemake(folder: Path, configuration: dict[str, object], *arguments: str) -
 
 
 def content(path: Path) -> dict[str, object]:
-    """Give every dataset and digest of a file; run times stand outside the compared content."""
+    """Give every dataset and attribute of a file; run times and costs stand outside the compared content."""
     found: dict[str, object] = {}
 
     def keep(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and "time" not in name:
+        if isinstance(item, h5py.Dataset) and "time" not in name and "cost" not in name:
             found[name] = item[()]
 
     with h5py.File(path) as file:
         file.visititems(keep)
-        found |= {name: file.attrs[name] for name in ("filetype", "case_digest", "settings_digest")}
+        found |= {f"attribute {name}": str(value) for name, value in file.attrs.items()}
     return found
 
 
@@ -126,20 +136,24 @@ def on_slurm() -> list[str]:
 
 
 @pytest.mark.slow
-def test_simulation_survives_a_failing_job_and_a_dying_node(cluster, tmp_path: Path) -> None:
-    target = "results/neck/monte_carlo.h5"
-    at_home = snakemake(tmp_path / "home", BATCHES | {"batches_per_job": 4}, "--cores", "2", target)
+def test_study_and_simulation_survive_a_failing_job_and_a_dying_node(cluster, tmp_path: Path) -> None:
+    home, slurm = tmp_path / "home", tmp_path / "slurm"
+    targets = (SIMULATION, REPORT)
+    at_home = snakemake(home, SETTINGS | ONE_JOB_EACH, "--cores", "2", *targets)
     ran = subprocess.run(at_home, env=cluster.environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
-    command = snakemake(tmp_path / "slurm", BATCHES | {"batches_per_job": 1}, *on_slurm(), target)
-    begin_with(
-        tmp_path / "slurm", tmp_path / "home", "results/neck/case.h5", "results/kernels/monte_carlo.h5"
+    command = snakemake(slurm, SETTINGS | SCATTERED, *on_slurm(), *targets)
+    begin_with(slurm, home, "results/neck/case.h5", "results/kernels/monte_carlo.h5")
+    log = run_through_faults(
+        cluster, tmp_path, command, fails="--batches 2:4", dies="--engine monte_carlo --members 0:2"
     )
-    log = run_through_faults(cluster, tmp_path, command, fails="--batches 1:2", dies="--batches 2:3")
     assert "'FAILED'" in log
     assert "NODE_FAIL" in log
-    # The two, once each; a third if another job was on the node that died.
+    # The two, once each, and whatever else was on the node that died: it has two CPUs.
     assert log.count("Trying to restart job") in (2, 3)
 
-    assert_same_bits(tmp_path / "home" / target, tmp_path / "slurm" / target)
+    assert_same_bits(home / SIMULATION, slurm / SIMULATION)
+    assert_same_bits(home / STUDIED, slurm / STUDIED)
+    estimates = Path(REPORT).with_suffix(".csv")
+    assert (home / estimates).read_text() == (slurm / estimates).read_text()

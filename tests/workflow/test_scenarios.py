@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from typer.main import get_command
+
+from validation.commands.study import study_app
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
@@ -120,6 +123,19 @@ def test_wrong_table_is_refused_in_a_sentence(
     run = snakemake(configuration(tmp_path, rows) | others, "--dry-run", "studies")
     assert run.returncode == 1
     assert sentence in " ".join((run.stdout + run.stderr).split())
+
+
+def test_columns_are_options_that_the_command_knows() -> None:
+    rules = (WORKFLOW / "rules/scenarios.smk").read_text()
+    options = dict(re.findall(r'^    "(\w+)": "(--[\w-]+)",$', rules, re.MULTILINE))
+    assert (
+        options.keys()
+        < yaml.safe_load((WORKFLOW / "schemas/scenarios.schema.yaml").read_text())["properties"].keys()
+    )
+    known = {
+        name for parameter in get_command(study_app).commands["settings"].params for name in parameter.opts
+    }
+    assert set(options.values()) <= known
 
 
 def test_shipped_table_is_accepted_and_its_schema_says_what_is_expected(snakemake: Snakemake) -> None:
