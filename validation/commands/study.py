@@ -150,6 +150,12 @@ class ComputingOptions:
     half_life_sd_d: Annotated[
         float, typer.Option("--half-life-sd", help="standard uncertainty of the half-life, days, likewise")
     ] = 0.05
+    alternative: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="compare with curve:NAME, media:NAME or seeds:NAME by paired Monte Carlo members; repeat"
+        ),
+    ] = None
     structure: Annotated[
         list[str] | None, typer.Option(help="structure to judge; repeat (default targets and organs)")
     ] = None
@@ -158,6 +164,7 @@ class ComputingOptions:
         """Fields of the settings."""
         found = asdict(self)
         found["structures"] = tuple(found.pop("structure") or ())
+        found["alternatives"] = tuple(found.pop("alternative") or ())
         return found
 
 
@@ -292,8 +299,10 @@ def study_members(
     case: CaseArgument,
     settings: Annotated[Path, typer.Argument(help="settings file")],
     engine: Annotated[
-        Literal["tg43", "monte_carlo", "sobol"],
-        typer.Option(help="sobol: TG-43 at base samples of the sensitivity analysis"),
+        Literal["tg43", "monte_carlo", "sobol", "alternatives"],
+        typer.Option(
+            help="sobol: TG-43 at base samples of the sensitivity analysis; alternatives: Monte Carlo with those"
+        ),
     ],
     members: Annotated[str, typer.Option(metavar="FIRST:STOP", help="members first to stop − 1")],
     out: Annotated[Path, typer.Option(help="file to write")],

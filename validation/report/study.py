@@ -14,8 +14,14 @@ from mcsim.hdf5_file import created_by
 from validation.case import Case
 from validation.case.whole_file import whole_file
 from validation.report.number_text import duration, measured, number
-from validation.report.study_figures import course_figure, index_figure, sobol_figure, spread_text
-from validation.report.study_tables import csv_text, study_tables
+from validation.report.study_figures import (
+    course_figure,
+    index_figure,
+    sobol_figure,
+    spread_text,
+    tornado_figure,
+)
+from validation.report.study_tables import csv_text, effect_rows, study_tables
 from validation.studies.study_file import Study
 from validation.studies.study_summary import QUANTILES, Summary, summarised
 
@@ -87,6 +93,7 @@ def render_study(study: Study, summary: Summary) -> str:
         case_name=settings.case_name or "case",
         courses=_figure(course_figure(study), "courses"),
         created_by=created_by(),
+        effects=effect_rows(study),
         engines=[e for e in ("monte_carlo", "tg43") if study.members(e)],
         facts=_facts(study, summary),
         headline=headline(study, summary),
@@ -98,6 +105,7 @@ def render_study(study: Study, summary: Summary) -> str:
         sobol=_figure(sobol_figure(study), "sobol"),
         sobol_base=len(study.members("sobol")),
         sobol_factors=", ".join(ranges),
+        tornado=_figure(tornado_figure(study, summary), "tornado"),
         tables=study_tables(study, summary),
         target=str(study.data.structure.values[0]),
     )
@@ -121,34 +129,32 @@ def _figure(figure: go.Figure | None, place: str) -> Markup | str:
 
 def _facts(study: Study, summary: Summary) -> list[tuple[str, str]]:
     settings = study.settings
+    engines = {
+        "tg43": "TG-43", "monte_carlo": "Monte Carlo", "sobol": "TG-43 for Sobol’ indices (base samples)",
+    }  # fmt: skip
+    of_each = (
+        "all members have the same"
+        if settings.random_numbers == "common"
+        else "every member has its own, the same in all scenarios"
+    )
+    histories = number(settings.histories, 0)
     facts = [
-        ("Members", ", ".join(
-            f"{len(study.members(e))} by {name}"
-            for e, name in (("tg43", "TG-43"), ("monte_carlo", "Monte Carlo"), ("sobol", "TG-43 for Sobol’ indices (base samples)"))
-            if study.members(e)
-        )),
-        ("Voxels", f"{settings.voxel_mm:g} mm; {settings.media}, {settings.seeds}, beyond the image: {settings.beyond}"),
-        ("Histories", f"{settings.histories:,} photons that leave their seeds, per member and point in time".replace(",", "\u202f")),
+        ("Members", ", ".join(f"{len(study.members(e))} by {n}" for e, n in engines.items() if study.members(e))),
+        ("Voxels", f"{settings.voxel_mm:g} mm; {settings.media}, {settings.seeds}; beyond the CT: {settings.beyond}"),
+        ("Histories", f"{histories} photons that leave their seeds, per member and point in time"),
         ("Points in time", f"{2**settings.time_level + 1} where tissue changes"),
-        ("Random numbers", f"displacements {settings.study_seed}, Monte Carlo {settings.run_seed}, of each {settings.random_numbers}"
-         if settings.random_numbers == "common" else
-         f"displacements {settings.study_seed}, Monte Carlo {settings.run_seed}; every member has its own, the same in all scenarios"),
+        ("Random seeds", f"displacements {settings.study_seed}; Monte Carlo {settings.run_seed}, {of_each}"),
     ]  # fmt: skip
     facts += [
-        (
-            f"CPU time of a {name} member",
-            f"{duration(summary.costs[e])}, all {len(settings.scenarios)} scenarios",
-        )
-        for e, name in (("tg43", "TG-43"), ("monte_carlo", "Monte Carlo"))
-        if e in summary.costs
+        (f"CPU time of a {engines[e]} member", f"{duration(cost)}, all {len(settings.scenarios)} scenarios")
+        for e, cost in summary.costs.items()
     ]
-    if summary.allocation:
-        a = summary.allocation
-        facts.append((
-            "Best for this CPU time",
-            f"{a.monte_carlo} Monte Carlo and {a.tg43} TG-43 members: variance of the mean D90 {a.variance_reduction:.0f} "
-            f"times smaller than by Monte Carlo alone",
-        ))  # fmt: skip
+    if best := summary.allocation:
+        text = (
+            f"{best.monte_carlo} Monte Carlo and {best.tg43} TG-43 members: variance of the mean D90 "
+            f"{best.variance_reduction:.0f} times smaller than by Monte Carlo alone"
+        )
+        facts.append(("Best for this CPU time", text))
     facts += [
         ("Case digest", settings.case_digest),
         ("Settings digest", settings.digest()),
@@ -159,17 +165,18 @@ def _facts(study: Study, summary: Summary) -> list[tuple[str, str]]:
 
 def _notes(study: Study) -> list[str]:
     notes = [
-        "D and V indices are of the structure’s whole volume; the 0.5 % or so that seeds fill is not taken out, for both "
-        "engines alike.",
+        "D and V indices are of the structure’s whole volume; what seeds fill of it (some 0.5 %) is not taken out, for "
+        "both engines alike.",
         "TG-43 is evaluated at the middles of the voxels; Monte Carlo scores the mean over each voxel.",
     ]
     if study.members("monte_carlo"):
         notes += [
-            "Control: the index of the TG-43 dose times the plan’s ratio of Monte Carlo to TG-43 in every voxel, or the plain "
-            "one, whichever serves better. The line that ties it to Monte Carlo is fitted without the members it is used on, "
-            "so that means and probabilities have no bias; quantiles and standard deviations have none for many members.",
-            "Noise is found from parts of each member’s histories and its variance taken off the spread. The common noise of "
-            "the water table and of the air-kerma strength per history is not part of it.",
+            "Control: the index of the TG-43 dose times the plan’s ratio of Monte Carlo to TG-43 in every voxel, or of "
+            "the TG-43 dose as it is, whichever serves better. The line that ties it to Monte Carlo is fitted without "
+            "the members it is used on, so that means and probabilities have no bias; quantiles and standard deviations "
+            "have none for many members.",
+            "Noise is found from parts of each member’s histories, and its variance taken off the spread. What is "
+            "common to all histories (the water table, the air-kerma strength per photon) is not part of it.",
         ]
     return notes
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from validation.report.figures_dvh import COLOURS
+from validation.studies.study_alternatives import effects
+from validation.studies.study_control import NORMAL_95
 from validation.studies.study_file import Study
-from validation.studies.study_settings import Scenario
-from validation.studies.study_sobol import ROWS, sobol_shares
-from validation.studies.study_summary import Summary
+from validation.studies.study_scenario import Scenario
+from validation.studies.study_settings import StudySettings
+from validation.studies.study_sobol import ROWS, SOBOL_FACTORS, factor_effects, sobol_shares
+from validation.studies.study_summary import IndexSummary, Summary
 
 MONTE_CARLO, TG43 = "Monte Carlo", "TG-43"
 FACTOR_NAMES = {
@@ -32,8 +37,46 @@ def course_of(scenario: Scenario) -> str:
     return "no change of tissue" if name == "other displacement" else name
 
 
+@dataclass(frozen=True)
+class _Curve:
+    """Scenarios that differ in what the abscissa shows alone."""
+
+    name: str
+    x: tuple[float | str, ...]
+    scenarios: tuple[str, ...]
+
+
+def _abscissa(settings: StudySettings) -> tuple[str, Callable[[Scenario], float | str]]:
+    """What the abscissa shows: the first of σ, edema and rate that has several values, else the scenario."""
+    if len(settings.sigma_mm) > 1:
+        return "standard deviation of the seeds along x, y, z / mm", lambda s: s.sigma_mm
+    if len(settings.edema) > 1:
+        return "swelling at implantation / %", lambda s: 100.0 * s.edema
+    if len(settings.shrinkage_per_d) > 1:
+        return "rate of shrinkage / % per day", lambda s: 100.0 * s.shrinkage_per_d
+    return "", lambda s: html.escape(s.name)
+
+
+def _curves(settings: StudySettings) -> list[_Curve]:
+    """Scenarios by what the abscissa does not show; the plan begins the curve it belongs to."""
+    _, place = _abscissa(settings)
+    by_sigma = len(settings.sigma_mm) > 1
+    plan, *others = settings.scenarios
+    groups: dict[str, list[Scenario]] = {}
+    for s in others:
+        name = course_of(s) if by_sigma else (f"σ {s.sigma_mm:g} mm" if s.sigma_mm else "seeds in place")
+        groups.setdefault(name, []).append(s)
+    curves = []
+    for name, own in groups.items():
+        starts = "no change of tissue" if by_sigma else "seeds in place"
+        if name == starts or isinstance(place(plan), str):
+            own.insert(0, plan)
+        curves.append(_Curve(html.escape(name), tuple(place(s) for s in own), tuple(s.name for s in own)))
+    return curves
+
+
 def index_figure(study: Study, summary: Summary) -> go.Figure:
-    """Indices of the target against σ (against the edema where one σ alone is studied), engines side by side.
+    """Indices of the target against σ, or what else is varied, engines side by side.
 
     Parameters
     ----------
@@ -45,7 +88,7 @@ def index_figure(study: Study, summary: Summary) -> go.Figure:
     Returns
     -------
     go.Figure
-        Means as lines with 95 % intervals of the mean as bars, 5 to 95 % of the members as bands.
+        Means with 95 % intervals of the mean as bars, 5 to 95 % of the members as bands.
     """
     target = str(study.data.structure.values[0])
     engines = [e for e, n in ((MONTE_CARLO, "monte_carlo"), (TG43, "tg43")) if study.members(n)]
@@ -53,71 +96,50 @@ def index_figure(study: Study, summary: Summary) -> go.Figure:
         rows=len(SHOWN_INDICES), cols=len(engines), shared_xaxes=True, shared_yaxes="rows",
         column_titles=engines, vertical_spacing=0.03, horizontal_spacing=0.03,
     )  # fmt: skip
-    scenarios = study.settings.scenarios
-    by_sigma = len(study.settings.sigma_mm) > 1
-    groups = sorted(
-        {course_of(s) if by_sigma else f"σ {s.sigma_mm:g} mm" for s in scenarios if not s.is_plan},
-        key=lambda g: [course_of(s) if by_sigma else f"σ {s.sigma_mm:g} mm" for s in scenarios].index(g),
-    )
     for r, index in enumerate(SHOWN_INDICES, start=1):
-        unit = ""
         for c, engine in enumerate(engines, start=1):
-            for k, group in enumerate(groups):
-                own = [
-                    s for s in scenarios
-                    if not s.is_plan and (course_of(s) if by_sigma else f"σ {s.sigma_mm:g} mm") == group
-                ]  # fmt: skip
-                x, mean, u, low, high = [], [], [], [], []
-                if by_sigma and group == "no change of tissue" and 0.0 not in {s.sigma_mm for s in own}:
-                    own = [scenarios[0], *own]
-                if not by_sigma and 0.0 not in {s.edema for s in own} and not own[0].sigma_mm:
-                    own = [scenarios[0], *own]
-                for s in own:
-                    row = summary.row(s.name, target, index)
-                    unit = "" if row.unit == "1" else f" / {row.unit}"
-                    x.append(s.sigma_mm if by_sigma else _abscissa(s))
-                    first = engine == MONTE_CARLO
-                    mean.append(row.monte_carlo_mean if first else row.tg43_mean)
-                    u.append(1.96 * (row.monte_carlo_mean_std_dev if first else row.tg43_mean_std_dev))
-                    q = row.monte_carlo_quantiles if first else row.tg43_quantiles
-                    low.append(q[0] if q else mean[-1])
-                    high.append(q[-1] if q else mean[-1])
-                colour = COLOURS[k % len(COLOURS)]
-                figure.add_trace(
-                    go.Scatter(
-                        x=[*x, *x[::-1]], y=[*high, *low[::-1]], fill="toself", mode="lines", opacity=0.16,
-                        line={"width": 0, "color": colour}, fillcolor=colour, showlegend=False, hoverinfo="skip",
-                        legendgroup=group,
-                    ), row=r, col=c,
-                )  # fmt: skip
-                figure.add_trace(
-                    go.Scatter(
-                        x=x, y=mean, mode="lines+markers", name=html.escape(group), legendgroup=group,
-                        line={"color": colour}, marker={"size": 6}, showlegend=r == 1 and c == 1,
-                        error_y={"type": "data", "array": u, "thickness": 1.2, "width": 3},
-                    ), row=r, col=c,
-                )  # fmt: skip
-        figure.update_yaxes(title_text=f"{index}{unit}", row=r, col=1)
-    prescription = study.settings.prescription_gy
-    if prescription:
+            for k, curve in enumerate(_curves(study.settings)):
+                rows = [summary.row(name, target, index) for name in curve.scenarios]
+                for trace in _traces(curve, rows, engine == MONTE_CARLO, COLOURS[k % len(COLOURS)]):
+                    trace.showlegend = bool(trace.showlegend) and r == c == 1
+                    figure.add_trace(trace, row=r, col=c)
+        unit = summary.row(study.settings.scenarios[0].name, target, index).unit
+        figure.update_yaxes(title_text=index if unit == "1" else f"{index} / {unit}", row=r, col=1)
+    if study.settings.prescription_gy:
         for c in range(1, len(engines) + 1):
-            figure.add_hline(prescription, line={"dash": "dot", "color": "#777", "width": 1}, row=1, col=c)
-    title = "standard deviation of the seeds along x, y, z / mm" if by_sigma else _abscissa_title(study)
-    figure.update_xaxes(title_text=title, row=len(SHOWN_INDICES))
+            figure.add_hline(
+                study.settings.prescription_gy,
+                line={"dash": "dot", "color": "#777", "width": 1},
+                row=1,
+                col=c,
+            )
+    figure.update_xaxes(title_text=_abscissa(study.settings)[0], row=len(SHOWN_INDICES))
     figure.update_layout(
         height=200 * len(SHOWN_INDICES) + 90, legend={"orientation": "h", "y": -0.06, "x": 0}, **_LAYOUT
     )
     return figure
 
 
-def _abscissa(scenario: Scenario) -> float:
-    return 100.0 * (scenario.shrinkage_per_d or scenario.edema)
-
-
-def _abscissa_title(study: Study) -> str:
-    if any(study.settings.shrinkage_per_d):
-        return "rate of shrinkage / % per day"
-    return "swelling at implantation / %"
+def _traces(curve: _Curve, rows: list[IndexSummary], monte_carlo: bool, colour: str) -> list[go.Scatter]:
+    """Band of the members and means with their intervals."""
+    bands = [r.monte_carlo_quantiles if monte_carlo else r.tg43_quantiles for r in rows]
+    mean = [r.monte_carlo_mean if monte_carlo else r.tg43_mean for r in rows]
+    u = [NORMAL_95 * (r.monte_carlo_mean_std_dev if monte_carlo else r.tg43_mean_std_dev) for r in rows]
+    low = [q[0] if q else m for q, m in zip(bands, mean, strict=True)]
+    high = [q[-1] if q else m for q, m in zip(bands, mean, strict=True)]
+    x = curve.x
+    return [
+        go.Scatter(
+            x=[*x, *x[::-1]], y=[*high, *low[::-1]], fill="toself", mode="lines", opacity=0.16,
+            line={"width": 0, "color": colour}, fillcolor=colour, showlegend=False, hoverinfo="skip",
+            legendgroup=curve.name,
+        ),
+        go.Scatter(
+            x=x, y=mean, mode="lines+markers", name=curve.name, legendgroup=curve.name, showlegend=True,
+            line={"color": colour}, marker={"size": 6},
+            error_y={"type": "data", "array": u, "thickness": 1.2, "width": 3},
+        ),
+    ]  # fmt: skip
 
 
 def course_figure(study: Study) -> go.Figure | None:
@@ -167,9 +189,10 @@ def sobol_figure(study: Study) -> go.Figure | None:
         return None
     data = study.data
     shown = [(0, "D90"), (0, "V100")]
+    roles = data.structure_role.values
     organs = [
         s for s in range(1, len(data.structure))
-        if np.isfinite(data.sobol_value.isel(structure=s).sel(index="D2cc")).all()
+        if roles[s] == "organ" and np.isfinite(data.sobol_value.isel(structure=s).sel(index="D2cc")).all()
     ]  # fmt: skip
     if organs:
         hottest = max(
@@ -180,9 +203,11 @@ def sobol_figure(study: Study) -> go.Figure | None:
     figure = make_subplots(
         rows=1, cols=len(shown), shared_yaxes=True, column_titles=titles, horizontal_spacing=0.03
     )
+    order = np.arange(len(ROWS) - 2)
     for c, (s, index) in enumerate(shown, start=1):
         shares = sobol_shares(data.sobol_value.isel(structure=s).sel(index=index).values)
-        order = np.argsort(shares.total_order) if c == 1 else order  # noqa: F821
+        if c == 1:
+            order = np.argsort(shares.total_order)
         names = [FACTOR_NAMES[ROWS[2 + k]] for k in order]
         for name, values, interval, colour in (
             ("with interactions", shares.total_order, shares.total_interval, COLOURS[5]),
@@ -207,12 +232,62 @@ def sobol_figure(study: Study) -> go.Figure | None:
     return figure
 
 
+def tornado_figure(study: Study, summary: Summary) -> go.Figure | None:
+    """How far every factor moves the target's D90; None without Sobol' samples and alternatives.
+
+    Geometry and strength by TG-43: mean in the lowest and in the highest fifth of the factor. CT curve and media by
+    paired Monte Carlo members.
+    """
+    target = str(study.data.structure.values[0])
+    bars: list[tuple[str, float, float, float, str]] = []
+    if len(study.members("sobol")):
+        values = study.data.sobol_value.isel(structure=0).sel(index="D90").values
+        middle = float(values[:, :2].mean())
+        for factor, (low, high) in zip(SOBOL_FACTORS, factor_effects(study.settings, values), strict=True):
+            if factor != "realisation":
+                bars.append(
+                    (FACTOR_NAMES[factor], 100 * (low / middle - 1), 100 * (high / middle - 1), 0.0, TG43)
+                )
+    for effect in effects(study):
+        percent = 100.0 * effect.relative
+        u = abs(percent / effect.mean.value) * NORMAL_95 * effect.mean.std_dev if effect.mean.value else 0.0
+        bars.append((html.escape(effect.alternative), 0.0, percent, u, MONTE_CARLO))
+    if not bars:
+        return None
+    bars.sort(key=lambda b: abs(b[2] - b[1]))
+    figure = go.Figure()
+    for engine, ends, name, colour in (
+        (TG43, 1, "lowest fifth of the factor, TG-43", COLOURS[5]),
+        (TG43, 2, "highest fifth, TG-43", COLOURS[0]),
+        (MONTE_CARLO, 2, "instead of what is set, Monte Carlo", COLOURS[1]),
+    ):
+        own = [b for b in bars if b[4] == engine]
+        if own:
+            figure.add_trace(
+                go.Bar(
+                    y=[b[0] for b in own], x=[b[ends] for b in own], orientation="h", name=name,
+                    marker={"color": colour},
+                    error_x={"type": "data", "array": [b[3] for b in own], "thickness": 1, "width": 3},
+                )
+            )  # fmt: skip
+    figure.update_yaxes(categoryorder="array", categoryarray=[b[0] for b in bars])
+    figure.update_xaxes(title_text=f"change of D90 of {html.escape(target)} / % of its mean", zeroline=True)
+    figure.update_layout(
+        height=130 + 38 * len(bars),
+        barmode="overlay",
+        legend={"orientation": "h", "y": -0.25, "x": 0},
+        **_LAYOUT,
+    )
+    figure.update_layout(margin={"l": 190})
+    return figure
+
+
 def spread_text(low: float, high: float) -> str:
     """Percentiles shown as a band, in words.
 
     Examples
     --------
-    >>> spread_text(QUANTILES[0], QUANTILES[-1])
+    >>> spread_text(0.05, 0.95)
     '5 to 95 %'
     """
     return f"{100 * low:g} to {100 * high:g} %"

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from validation.report.number_text import NOT_DEFINED, measured, number
+from validation.studies.study_alternatives import effects
 from validation.studies.study_file import Study
 from validation.studies.study_summary import QUANTILES, IndexSummary, Summary
 
@@ -96,7 +97,7 @@ def _cell(row: IndexSummary, what: str) -> str:
 
 
 def _with_spread(text: str, spread: float, places: int) -> str:
-    return f"{text} ({number(spread, places)})" if spread > 0.0 else text
+    return f"{text} ({number(spread, places)})" if spread > 0.5 * 10.0**-places else text
 
 
 def _probability_table(summary: Summary, scenarios: list[str]) -> Table:
@@ -165,10 +166,29 @@ def _organ_tables(study: Study, summary: Summary, scenarios: list[str], target: 
     both = bool(study.members("monte_carlo"))
     return [
         Table(
-            "Organs", "Mean over the members, Gy: " + ("Monte Carlo ± its standard uncertainty | TG-43." if both else "TG-43."),
+            "Other structures",
+            "Mean over the members, Gy: " + ("Monte Carlo ± its standard uncertainty | TG-43." if both else "TG-43."),
             tuple(f"{structure} {index}" for structure, index in columns), tuple(rows),
         )
     ]  # fmt: skip
+
+
+def effect_rows(study: Study) -> list[Row]:
+    """What another CT curve or other media change in the target's D90 and V100."""
+    rows = []
+    for index in ("D90", "V100"):
+        for effect in effects(study, 0, index):
+            unit = "" if effect.unit == "1" else f"\u00a0{effect.unit}"
+            rows.append(
+                Row(
+                    effect.alternative,
+                    (
+                        index, measured(effect.mean.value, effect.mean.std_dev, effect.unit, sign=True) + unit,
+                        number(effect.surrogate_error, 2) + unit, f"{100 * effect.variance_share:.0f} %",
+                    ),
+                )
+            )  # fmt: skip
+    return rows
 
 
 def csv_text(summary: Summary) -> str:

@@ -6,8 +6,8 @@ never fitted on. So every f is independent of what it predicts, and for each fol
 
 .. math:: \frac{1}{n_k}\sum_{i \in k} (y_i - c f_k(x_i)) + \frac{c}{m}\sum_j f_k(x_j)
 
-has exactly the mean of y, whatever f; c = m/(n + m) is the best for a good one. The same holds with 1(y ≤ t) in place of
-y and any function of x in place of f: the distribution function. Its quantiles are unbiased for many members only.
+has exactly the mean of y, whatever f; c = m/(n + m) is the best for a good one. The same holds with 1(y ≤ t) in place
+of y and any function of x in place of f: the distribution function. Its quantiles are unbiased for many members only.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from tg43 import SourceData, dose_per_dose_rate, dose_rate
 from validation.case import Case
 from validation.change import Accumulation, accumulate
 from validation.change.tg43_change import frozen_tg43_dose
-from validation.studies.study_settings import Scenario, StudySettings
+from validation.studies.study_scenario import Scenario
+from validation.studies.study_settings import StudySettings
 from validation.studies.study_tg43 import tissue_field_of
 from validation.studies.study_voxels import STUDIED, StudyVoxels
 

@@ -17,7 +17,7 @@ from validation.studies.study_settings import StudySettings
 from validation.studies.study_voxels import DEFINITIONS, STUDIED, UNITS
 
 FILETYPE, FORMAT_VERSION = "seedmc-study", "1.0"
-ENGINES = ("tg43", "monte_carlo", "sobol")
+ENGINES = ("tg43", "monte_carlo", "sobol", "alternatives")
 # Variables with times: they differ from run to run and are not compared.
 COSTS = tuple(f"{engine}_cost" for engine in ENGINES)
 MEMBER_OF = {engine: f"{engine}_member" for engine in ENGINES}
@@ -120,7 +120,7 @@ def ranges_of(members: Sequence[int]) -> list[list[int]]:
     return ranges
 
 
-def empty_dataset(settings: StudySettings, structures: Sequence[str]) -> xr.Dataset:
+def empty_dataset(settings: StudySettings, structures: Sequence[str], roles: Sequence[str]) -> xr.Dataset:
     """A data set with the coordinates that all parts have in common."""
     data = xr.Dataset()
     names = [scenario.name for scenario in settings.scenarios]
@@ -133,6 +133,14 @@ def empty_dataset(settings: StudySettings, structures: Sequence[str]) -> xr.Data
         ("shrinkage", [s.shrinkage_per_d for s in settings.scenarios], "1/d", "rate of shrinkage"),
     ):
         put(data, name, ("scenario",), values, units=unit, description=text)
+    put(
+        data,
+        "structure_role",
+        ("structure",),
+        list(roles),
+        units="1",
+        description="what the structure is for",
+    )
     put(data, "index_unit", ("index",), list(UNITS), units="1", description="unit of the index")
     put(data, "index_definition", ("index",), list(DEFINITIONS), units="1", description="what the index is")
     return data
@@ -168,7 +176,8 @@ def merge_studies(studies: Sequence[Study]) -> Study:
                     f"{what} of part {k + 1} is {its[:16]}, expected {mine[:16]} as in part 1 (only parts of one study "
                     f"add up). Merge parts made from the same settings."
                 )
-    merged = empty_dataset(first.settings, first.data.structure.values.tolist())
+    structures, roles = first.data.structure.values.tolist(), first.data.structure_role.values.tolist()
+    merged = empty_dataset(first.settings, structures, roles)
     for engine in ENGINES:
         dim = MEMBER_OF[engine]
         having = [s.data for s in studies if dim in s.data.coords]

@@ -12,9 +12,15 @@ from mcsim.invalid_input import InvalidInput
 from tg43 import SourceData
 from validation.case import Case
 from validation.studies.dataset_file import put
+from validation.studies.study_alternatives import (
+    AS_SET,
+    alternative_members,
+    reference_scenario,
+    settings_with,
+)
 from validation.studies.study_courses import dose_courses
 from validation.studies.study_file import ENGINES, MEMBER_OF, Study, empty_dataset
-from validation.studies.study_monte_carlo import MemberSimulations, tissue_ratio
+from validation.studies.study_monte_carlo import MemberSimulations, monte_carlo_options, tissue_ratio
 from validation.studies.study_settings import PARTS, StudySettings, refuse_other_case
 from validation.studies.study_sobol import ROWS, sobol_members
 from validation.studies.study_tg43 import tg43_members
@@ -62,8 +68,8 @@ class StudyJobs:
         found = source_digest(self.source)
         if settings.source_digest and found != settings.source_digest:
             raise InvalidInput(
-                f"digest of the TG-43 table is {found[:16]}, expected {settings.source_digest[:16]} as in the settings. "
-                f"Give the table that the settings were made with (--source-data)."
+                f"digest of the TG-43 table is {found[:16]}, expected {settings.source_digest[:16]} as in the "
+                f"settings. Give the table that the settings were made with (--source-data)."
             )
         self._on_phase_space = on_phase_space
         self.voxels: StudyVoxels = study_voxels(case, settings)
@@ -77,7 +83,7 @@ class StudyJobs:
         Parameters
         ----------
         engine : str
-            ``tg43``, ``monte_carlo`` or ``sobol`` (TG-43 at a base sample of the sensitivity analysis).
+            ``tg43``, ``monte_carlo``, ``sobol`` (TG-43 at base samples of the sensitivity analysis) or ``alternatives``.
         first, stop : int
             Members first … stop − 1.
         on_member : callable, optional
@@ -99,12 +105,14 @@ class StudyJobs:
         if not 0 <= first < stop:
             raise InvalidInput(f"members is {first}:{stop}, expected 0 ≤ first < stop. Correct the range.")
         members = tuple(range(first, stop))
-        data = empty_dataset(self.settings, self.voxels.names)
+        data = empty_dataset(self.settings, self.voxels.names, self.voxels.roles)
         dim = MEMBER_OF[engine]
         put(data, dim, (dim,), list(members), units="1", description="index of the member")
-        {"tg43": self._tg43, "monte_carlo": self._monte_carlo, "sobol": self._sobol}[engine](
-            data, members, on_member
-        )
+        jobs = {
+            "tg43": self._tg43, "monte_carlo": self._monte_carlo, "sobol": self._sobol,
+            "alternatives": self._alternatives,
+        }  # fmt: skip
+        jobs[engine](data, members, on_member)
         return Study(self.settings, data)
 
     def tissue_ratio(self) -> FloatArray | None:
@@ -138,7 +146,7 @@ class StudyJobs:
             put(data, "day", ("day",), list(days), units="d", description="after implantation")
             put(
                 data, "course_value", ("scenario", "day", "structure", "index"), courses, units="see index_unit",
-                description="index of the dose to a day by TG-43 times what tissue does to the plan, seeds not displaced",
+                description="index of the dose to a day: TG-43 times what tissue does to the plan, seeds in place",
             )  # fmt: skip
         put(
             data, "tg43_cost", dims[:1], found.cost_s, units="s",
@@ -191,6 +199,27 @@ class StudyJobs:
         if on_member:
             on_member(len(members))
 
+    def _alternatives(self, data: xr.Dataset, members: tuple[int, ...], on_member: Progress | None) -> None:
+        if not self.settings.alternatives:
+            raise InvalidInput(
+                "number of alternatives in the settings is 0, expected at least 1 (this engine compares them). "
+                "Make settings with --alternative."
+            )
+        found = alternative_members(self.case, self.settings, self.voxels, members, self.threads, on_member)
+        dims = (MEMBER_OF["alternatives"], "alternative", "structure", "index")
+        put(
+            data, "alternative", ("alternative",), [AS_SET, *self.settings.alternatives], units="1",
+            description="CT curve, media or seeds that replace those of the settings",
+        )  # fmt: skip
+        put(
+            data, "alternatives_value", dims, found.value, units="see index_unit",
+            description=f"index by Monte Carlo in the scenario {reference_scenario(self.settings).name!r}",
+        )  # fmt: skip
+        put(
+            data, "alternatives_cost", dims[:1], found.cost_s, units="s",
+            description="CPU time of a member; differs from run to run",
+        )  # fmt: skip
+
 
 def new_settings(case: Case, source: SourceData | None = None, **values: object) -> StudySettings:
     """Settings for a case, checked against it.
@@ -225,6 +254,8 @@ def new_settings(case: Case, source: SourceData | None = None, **values: object)
         **values,
     })  # fmt: skip
     study_voxels(case, settings)
+    for alternative in settings.alternatives:
+        monte_carlo_options(settings_with(settings, alternative))
     for scenario in settings.scenarios:
         if change := settings.change(scenario):
             change.field(case)

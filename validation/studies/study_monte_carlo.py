@@ -27,7 +27,8 @@ from validation.evaluate.half_samples import half_sample_doses
 from validation.studies.media_settings import read_media_settings
 from validation.studies.monte_carlo import MonteCarloOptions
 from validation.studies.patient_phantom import patient_phantom
-from validation.studies.study_settings import BATCHES, CM_PER_MM, PARTS, Scenario, StudySettings
+from validation.studies.study_scenario import Scenario
+from validation.studies.study_settings import BATCHES, CM_PER_MM, PARTS, StudySettings
 from validation.studies.study_tg43 import member_seeds, tissue_field_of
 from validation.studies.study_voxels import STUDIED, StudyVoxels
 
@@ -51,6 +52,12 @@ class MonteCarloValues:
     value: FloatArray
     half_value: FloatArray
     cost_s: FloatArray
+
+
+def _seeds_left(seeds: DisplacedSeeds, row: int, day: float) -> bool:
+    """Whether a member has a seed at a time."""
+    moved = seeds.late_time_d[row] <= day
+    return bool(np.where(moved, seeds.late_present[row], seeds.present[row]).any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +143,8 @@ class MemberSimulations:
                 self.case.implant.half_life_d, level=self.settings.time_level, start_d=start, until_d=end,
                 breakpoints_d=breaks, constant_from_d=constant,
             )  # fmt: skip
+            if not _seeds_left(seeds, row, start):
+                continue
             implant = seeds.implant(row, self.case.implant, start)
             for day, weight in zip(rule.times_d, rule.weights, strict=True):
                 total += weight * self._frozen(implant, change, float(day), member)

@@ -23,7 +23,7 @@ SETTINGS_FILE, STUDY_FILE, ALLOCATION_FILE, PARTS_FOLDER = (
     "settings.json", "study.h5", "allocation.json", "members",
 )  # fmt: skip
 # Members of a part: what an interruption can cost.
-AT_ONCE = {"tg43": 100, "sobol": 32, "monte_carlo": 1}
+AT_ONCE = {"tg43": 100, "sobol": 32, "monte_carlo": 1, "alternatives": 4}
 PILOT = {"tg43": 100, "monte_carlo": 10}
 
 
@@ -105,8 +105,8 @@ def run_study(
         found = StudySettings.read(path)
         if found.digest() != settings.digest():
             raise InvalidInput(
-                f"settings digest in {path} is {found.digest()[:16]}, expected {settings.digest()[:16]} (the folder has "
-                f"a study with other settings: {_differences(found, settings)}). Give another folder."
+                f"settings digest in {path} is {found.digest()[:16]}, expected {settings.digest()[:16]} (the folder "
+                f"has a study with other settings: {_differences(found, settings)}). Give another folder."
             )
     else:
         settings.write(path)
@@ -118,6 +118,8 @@ def run_study(
     parts = todo.done("monte_carlo", monte_carlo) + todo.done("tg43", tg43)
     if size.sobol:
         parts += todo.done("sobol", size.sobol)
+    if settings.alternatives and monte_carlo:
+        parts += todo.done("alternatives", monte_carlo)
     study = merge_studies(parts)
     study.write(folder / STUDY_FILE)
     return study

@@ -23,6 +23,7 @@ from validation.change import (
     VolumeSeries,
 )
 from validation.change.volume_course import VolumeCourse, combined
+from validation.studies.study_scenario import Scenario
 
 FILETYPE, FORMAT_VERSION = "seedmc-study-settings", "1.0"
 Kind = Literal["displacement", "edema", "shrinkage"]
@@ -31,51 +32,6 @@ CM_PER_MM = 0.1
 PARTS = 4  # of a member's histories: they tell its noise
 BATCHES = 20  # of a member, a multiple of the parts
 SOBOL_FACTORS = ("sigma", "edema", "edema_half_life", "calibration", "half_life", "realisation")
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One combination of what is varied.
-
-    Attributes
-    ----------
-    sigma_mm : float
-        Standard deviation of every seed along x, y and z, mm.
-    edema : float
-        Relative swelling of the target at implantation.
-    shrinkage_per_d : float
-        Rate at which it shrinks, 1/d.
-    series : bool
-        It follows the measured volumes of the settings.
-    displaced : bool
-        False for the plan.
-    """
-
-    sigma_mm: float = 0.0
-    edema: float = 0.0
-    shrinkage_per_d: float = 0.0
-    series: bool = False
-    displaced: bool = True
-
-    @property
-    def is_plan(self) -> bool:
-        """Nothing moves and nothing changes."""
-        return not self.displaced
-
-    @property
-    def name(self) -> str:
-        """In words.
-
-        Examples
-        --------
-        >>> Scenario(sigma_mm=2.0, edema=0.4).name
-        'σ 2 mm, edema 40 %'
-        """
-        parts = [f"σ {self.sigma_mm:g} mm"] if self.sigma_mm else []
-        parts += [f"edema {100 * self.edema:g} %"] if self.edema else []
-        parts += [f"shrinkage {100 * self.shrinkage_per_d:g} %/d"] if self.shrinkage_per_d else []
-        parts += ["measured volumes"] if self.series else []
-        return ", ".join(parts) or ("other displacement" if self.displaced else "plan")
 
 
 @dataclass(frozen=True)
@@ -130,6 +86,8 @@ class StudySettings:
         Whose indices are computed; empty for targets and organs.
     sobol_edema, sobol_half_life_d, sobol_sigma_mm : tuple (low, high)
         Ranges of uniformly distributed factors.
+    alternatives : tuple of str
+        CT curves, media or seeds to compare with, such as ``curve:schneider2000`` or ``media:water_body``.
     calibration_sd, half_life_sd_d : float
         Standard deviation of the relative calibration and of the half-life, normally distributed.
     source_digest, media_digest : str
@@ -174,6 +132,7 @@ class StudySettings:
     tissue_histories: int = 1_000_000
     time_level: int = 2
     structures: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
     sobol_sigma_mm: tuple[float, float] = (0.0, 5.0)
     sobol_edema: tuple[float, float] = (0.0, 0.6)
     sobol_half_life_d: tuple[float, float] = (4.0, 25.0)

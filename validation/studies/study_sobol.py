@@ -11,7 +11,9 @@ Saltelli's design: two independent samples A and B, and A with one column of B f
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,8 @@ from mcsim.invalid_input import InvalidInput
 from tg43 import SourceData
 from validation.case import Case
 from validation.change import displaced_seeds, ensemble_changed_dose
-from validation.studies.study_settings import CM_PER_MM, SOBOL_FACTORS, Scenario, StudySettings
+from validation.studies.study_scenario import Scenario
+from validation.studies.study_settings import CM_PER_MM, SOBOL_FACTORS, StudySettings
 from validation.studies.study_voxels import STUDIED, StudyVoxels
 
 FloatArray = NDArray[np.float64]
@@ -183,13 +186,17 @@ def sobol_shares(values: FloatArray, seed: int = 1) -> SobolShares:
     if not np.isfinite(values).all() or np.ptp(values) == 0.0:
         nothing = np.full(values.shape[1] - 2, np.nan)
         return SobolShares(nothing, nothing, np.stack([nothing] * 2), np.stack([nothing] * 2), 0.0)
-    design = {
+    design: dict[Literal["f_A", "f_B", "f_AB"], FloatArray] = {
         "f_A": values[:, 0][None],
         "f_B": values[:, 1][None],
         "f_AB": np.moveaxis(values[:, 2:], 0, 1)[:, None],
     }
     found = stats.sobol_indices(func=design, n=base, rng=np.random.default_rng(seed))
-    spread = found.bootstrap(confidence_level=0.95, n_resamples=400)
+    with warnings.catch_warnings():
+        # A factor without any effect has no interval.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        spread = found.bootstrap(confidence_level=0.95, n_resamples=400)
     intervals = [
         np.stack([part.confidence_interval.low, part.confidence_interval.high]).reshape(2, -1)
         for part in (spread.first_order, spread.total_order)
@@ -198,3 +205,30 @@ def sobol_shares(values: FloatArray, seed: int = 1) -> SobolShares:
         np.asarray(found.first_order).ravel(), np.asarray(found.total_order).ravel(), intervals[0], intervals[1],
         float(values[:, :2].var()),
     )  # fmt: skip
+
+
+def factor_effects(settings: StudySettings, values: FloatArray, share: float = 0.2) -> FloatArray:
+    """Mean of a quantity where a factor is low and where it is high.
+
+    Parameters
+    ----------
+    settings : StudySettings
+        Of the study.
+    values : ndarray, shape (base, rows)
+        Of the quantity at base samples 0 … base − 1.
+    share : float
+        Part of a factor's distribution that counts as low, and as high.
+
+    Returns
+    -------
+    ndarray, shape (factors, 2)
+        Mean over samples A and B with the factor in its lowest and in its highest part.
+    """
+    rows = samples(settings, tuple(range(len(values))))
+    factors = np.concatenate([rows[0], rows[1]], axis=1)
+    both = np.concatenate([values[:, 0], values[:, 1]])
+    found = np.empty((len(SOBOL_FACTORS), 2))
+    for k, factor in enumerate(factors):
+        low, high = np.quantile(factor, [share, 1.0 - share])
+        found[k] = both[factor <= low].mean(), both[factor >= high].mean()
+    return found

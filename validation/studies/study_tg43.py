@@ -22,7 +22,8 @@ from validation.change import (
     ensemble_changed_dose,
     undisplaced_seeds,
 )
-from validation.studies.study_settings import Scenario, StudySettings
+from validation.studies.study_scenario import Scenario
+from validation.studies.study_settings import StudySettings
 from validation.studies.study_voxels import StudyVoxels
 
 FloatArray = NDArray[np.float64]

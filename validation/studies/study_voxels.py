@@ -35,8 +35,8 @@ class StudyVoxels:
         Voxels with a part in any of the structures, flat indices in C order.
     points : ndarray, shape (m, 3)
         Their middles, cm.
-    names : tuple of str
-        Structures.
+    names, roles : tuple of str
+        Structures, the target first, and what they are for.
     members : tuple of ndarray of int
         Which of the m voxels have a part in each structure.
     volumes, fractions : tuple of ndarray
@@ -49,6 +49,7 @@ class StudyVoxels:
     flat: NDArray[np.intp]
     points: FloatArray
     names: tuple[str, ...]
+    roles: tuple[str, ...]
     members: tuple[NDArray[np.intp], ...]
     volumes: tuple[FloatArray, ...]
     fractions: tuple[FloatArray, ...]
@@ -71,12 +72,10 @@ class StudyVoxels:
         for row, (at, volume, fraction) in enumerate(
             zip(self.members, self.volumes, self.fractions, strict=True)
         ):
-            here = dose[at]
-            told = ~np.isnan(here)
-            if not told.all():
-                here, volume, fraction = here[told], volume[told], fraction[told]
-            dvh = dose_volume_histogram(here, volume)
-            least = minimum_dose(here, fraction)
+            told = ~np.isnan(dose[at])
+            here = dose[at][told]
+            dvh = dose_volume_histogram(here, volume[told])
+            least = minimum_dose(here, fraction[told])
             found[row] = [index.compute(dvh, least, self.prescription) for index in _COMPUTED]
         return found
 
@@ -118,6 +117,7 @@ def study_voxels(case: Case, settings: StudySettings) -> StudyVoxels:
     at = {name: np.flatnonzero(parts[name] > 0.0) for name in names}
     return StudyVoxels(
         (x, y, z), flat, np.stack([x[i], y[j], z[k]], axis=1), names,
+        tuple(case.structures[n].role for n in names),
         tuple(at[n] for n in names),
         tuple(cell * parts[n][at[n]] for n in names),
         tuple(parts[n][at[n]] for n in names),

@@ -1,0 +1,91 @@
+"""Sobol' indices against Ishigami's function, and the design of the study."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mcsim.invalid_input import InvalidInput
+from validation.studies.study_settings import StudySettings
+from validation.studies.study_sobol import (
+    FIRST_REALISATION,
+    REALISATIONS,
+    ROWS,
+    SOBOL_FACTORS,
+    samples,
+    sobol_shares,
+)
+
+A, B = 7.0, 0.1
+
+
+def ishigami(x: np.ndarray) -> np.ndarray:
+    return np.sin(x[0]) + A * np.sin(x[1]) ** 2 + B * x[2] ** 4 * np.sin(x[0])
+
+
+def test_shares_are_those_of_ishigamis_function():
+    """Closed form: Ishigami and Homma (1990), doi:10.1109/ISUMA.1990.151285."""
+    base = 4096
+    uniform = stats.qmc.Sobol(6, scramble=True, seed=1).random(base).T * 2 * np.pi - np.pi
+    a, b = uniform[:3], uniform[3:]
+    columns = [ishigami(a), ishigami(b)]
+    for k in range(3):
+        mixed = a.copy()
+        mixed[k] = b[k]
+        columns.append(ishigami(mixed))
+    found = sobol_shares(np.stack(columns, axis=1))
+    first = 0.5 * (1.0 + B * np.pi**4 / 5.0) ** 2
+    second = A**2 / 8.0
+    mixed_term = B**2 * np.pi**8 * (1.0 / 18.0 - 1.0 / 50.0)
+    variance = first + second + mixed_term
+    # 4096 points of a Sobol' sequence: indices are known to about 0.01
+    assert found.variance == pytest.approx(variance, rel=0.02)
+    assert found.first_order == pytest.approx([first / variance, second / variance, 0.0], abs=0.02)
+    expected = [(first + mixed_term) / variance, second / variance, mixed_term / variance]
+    assert found.total_order == pytest.approx(expected, abs=0.02)
+    assert (found.total_interval[0] <= found.total_order).all()
+    assert (found.total_order <= found.total_interval[1]).all()
+
+
+def settings() -> StudySettings:
+    return StudySettings("displacement", "0" * 64, study_seed=3)
+
+
+def test_base_samples_do_not_depend_on_how_they_are_divided():
+    whole = samples(settings(), tuple(range(32)))
+    parts = [samples(settings(), tuple(range(first, first + 8))) for first in range(0, 32, 8)]
+    assert np.array_equal(whole, np.concatenate(parts, axis=2))
+
+
+def test_rows_take_one_factor_from_the_other_sample():
+    found = samples(settings(), tuple(range(16)))
+    a, b = found[0], found[1]
+    for k in range(len(SOBOL_FACTORS)):
+        others = np.delete(np.arange(len(SOBOL_FACTORS)), k)
+        assert np.array_equal(found[2 + k, k], b[k])
+        assert np.array_equal(found[2 + k][others], a[others])
+    assert found.shape[0] == len(ROWS)
+
+
+def test_factors_are_distributed_as_the_settings_say():
+    sigma, edema, half_life, calibration, decay, draw = samples(settings(), tuple(range(1024)))[0]
+    for values, (low, high) in ((sigma, (0.0, 5.0)), (edema, (0.0, 0.6)), (half_life, (4.0, 25.0))):
+        # a balanced sample of 1024: quantiles to 1/1024 of the range
+        expected = low + (high - low) * np.array([0.25, 0.5, 0.75])
+        assert np.quantile(values, [0.25, 0.5, 0.75]) == pytest.approx(expected, abs=2e-3 * (high - low))
+    assert calibration.std() == pytest.approx(0.02, rel=0.01)
+    assert decay.std() == pytest.approx(0.05, rel=0.01)
+    assert (draw == np.floor(draw)).all()
+    assert draw.max() < REALISATIONS < FIRST_REALISATION
+
+
+def test_a_number_that_is_no_power_of_two_is_refused():
+    with pytest.raises(InvalidInput, match="base samples is 24, expected a power of 2"):
+        sobol_shares(np.random.default_rng(1).normal(size=(24, 8)))
+
+
+def test_a_quantity_without_spread_has_no_shares():
+    found = sobol_shares(np.ones((16, 8)))
+    assert np.isnan(found.first_order).all()
+    assert found.variance == 0.0
