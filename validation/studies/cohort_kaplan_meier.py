@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,7 +114,7 @@ def kaplan_meier(durations: ArrayLike, events: ArrayLike) -> SurvivalCurve:
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
         # Where survival is 1 or 0 the formula has no limits; they are set to NaN below.
         warnings.filterwarnings("ignore", "The confidence interval is undefined", RuntimeWarning)
-        interval = curve.confidence_interval(CONFIDENCE, method="log-log")
+        interval: Any = curve.confidence_interval(CONFIDENCE, method="log-log")
     low = np.array(interval.low.probabilities, np.float64)
     high = np.array(interval.high.probabilities, np.float64)
     certain = (survival >= 1 - _ROUNDING) | (survival <= _ROUNDING)
