@@ -15,6 +15,7 @@ from validation.commands import (
     budget,
     cases,
     characterise,
+    cohort,
     doses,
     export,
     inspect,
@@ -37,6 +38,7 @@ app = typer.Typer(
 case_app = typer.Typer(help="Make and look at case files.", no_args_is_help=True)
 app.add_typer(case_app, name="case")
 app.add_typer(study.study_app, name="study")
+app.add_typer(cohort.cohort_app, name="cohort")
 case_app.command("import")(cases.case_import)
 for command in (
     doses.simulate,
