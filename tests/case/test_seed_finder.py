@@ -24,15 +24,20 @@ def ball(image, radius=2.6):
     return np.linalg.norm(grid, axis=-1) < radius
 
 
-def judged(positions, axes, found):
-    """Found, false, median error in mm, and errors of the directions that are told, in degrees."""
-    distance = cdist(positions, found.positions)
-    rows, columns = linear_sum_assignment(np.minimum(distance, SAME_SEED))
-    hit = distance[rows, columns] < SAME_SEED
+def judged(positions, axes, found, slice_thickness=0.25):
+    """Found, false, errors of the found in cm, and errors of the directions that are told, in degrees.
+
+    A flat seed may lie anywhere in its slice: along z, 0.6 slices count where that is more.
+    """
+    wide = np.array([SAME_SEED, SAME_SEED, max(SAME_SEED, 0.6 * slice_thickness)])
+    distance = cdist(positions / wide, found.positions / wide)
+    rows, columns = linear_sum_assignment(np.minimum(distance, 1.0))
+    hit = distance[rows, columns] < 1.0
+    error = np.linalg.norm(positions[rows] - found.positions[columns], axis=1)[hit]
     angle = np.degrees(np.arccos(np.minimum(1, np.abs((axes[rows] * found.axes[columns]).sum(axis=1)))))
     told = hit & found.resolved[columns]
     count = int(hit.sum())
-    return count, len(found) - count, 10 * float(np.median(distance[rows, columns][hit])), angle[told]
+    return count, len(found) - count, error, angle[told]
 
 
 def trial(count, touching, seed, **settings):
@@ -60,8 +65,8 @@ def test_image_of_a_seed_equals_counted_voxels(axis):
     mean = blurred.reshape(x.size, 10, y.size, 10, z.size, 10).mean(axis=(1, 3, 5))
     points = np.stack(np.meshgrid(x, y, z, indexing="ij"), axis=-1).reshape(-1, 3)
     seen = SeedImage(1.0, 0.06, 0.06, spacing).filled(points, place[0], u).reshape(mean.shape)
-    # 2 %: the rod's round section is taken for a Gaussian, and nodes for the mean over a voxel.
-    assert np.abs(seen - mean).max() < 0.02 * mean.max()
+    # 2.5 %: the rod's round section and flat ends are taken for a Gaussian.
+    assert np.abs(seen - mean).max() < 0.025 * mean.max()
     assert seen.sum() * np.prod(spacing) == pytest.approx(SEED_VOLUME, rel=0.01)
 
 
@@ -84,9 +89,9 @@ def test_all_seeds_are_found_and_nothing_else(settings, seed, largest):
     positions, axes, image = trial(5, 1, seed, **settings)
     # The number is not told: the touching pair is split by what it explains.
     found = find_seeds(image, ball(image, 1.9))
-    count, false, median, angles = judged(positions, axes, found)
+    count, false, errors, angles = judged(positions, axes, found)
     assert (count, false) == (5, 0)
-    assert median < largest
+    assert 10 * np.median(errors) < largest
     # Told directions carry an uncertainty below 12 degrees: three of them.
     assert angles.size == 0 or angles.max() < 36.0
 
@@ -115,6 +120,7 @@ def test_a_region_on_another_grid_is_refused():
         find_seeds(image, np.zeros((3, 3, 3), dtype=bool))
 
 
+@pytest.mark.slow
 def test_painted_seeds_on_a_real_ct(shared_dir):
     folder = shared_dir / "cases" / "neck109"
     truth = json.loads((folder / "truth.json").read_text())["plan_post"]["seeds"]
@@ -126,46 +132,53 @@ def test_painted_seeds_on_a_real_ct(shared_dir):
         np.linalg.norm(grid - [3.9, -17.26, -45.25], axis=-1) < 3.5
     )  # the target's centre; mandible included
     found = find_seeds(image, region, most=14)
-    count, false, median, angles = judged(positions, axes, found)
+    count, false, errors, angles = judged(positions, axes, found)
     assert count / len(truth) >= 0.95
     assert false == 0
-    assert median < 0.7
+    assert np.median(errors) < 0.07
     assert angles.max() < 36.0
 
 
 CONDITIONS = [
-    ("1 mm slices", {"slice_thickness": 0.1}, 1.0),
-    ("2 mm, 0.5 mm pixels", {"slice_thickness": 0.2, "pixel": 0.05}, 1.0),
-    ("2.5 mm", {}, 1.0),
-    ("2.5 mm, 1 mm pixels", {"pixel": 0.1}, 0.95),
-    ("2.5 mm, noise 50 HU", {"noise": 50.0}, 0.95),
-    ("2.5 mm, streaks doubled", {"streaks": 160.0}, 0.8),
-    ("2.5 mm, soft kernel", {"blur": 0.08}, 0.9),
-    ("2.5 mm, dental metal", {"dental_metal": True}, 1.0),
-    ("2.5 mm, silver 40000 HU", {"seed_excess": 40000.0}, 0.95),
-    ("3 mm", {"slice_thickness": 0.3}, 0.95),
-    ("5 mm, faint streaks", {"slice_thickness": 0.5, "streaks": 40.0}, 0.5),
+    # name, scan, seeds, touching pairs, share that must be found (what the method reaches, less one seed)
+    ("1 mm slices", {"slice_thickness": 0.1}, 14, 2, 1.0),
+    ("2 mm, 0.5 mm pixels", {"slice_thickness": 0.2, "pixel": 0.05}, 14, 2, 1.0),
+    ("2.5 mm", {}, 14, 2, 1.0),
+    ("2.5 mm, 1 mm pixels", {"pixel": 0.1}, 14, 2, 1.0),
+    ("2.5 mm, noise 50 HU", {"noise": 50.0}, 14, 2, 0.95),
+    ("2.5 mm, streaks doubled", {"streaks": 160.0}, 14, 2, 0.9),
+    ("2.5 mm, blur 0.8 mm", {"blur": 0.08}, 14, 2, 0.95),
+    ("2.5 mm, a filling of 6 mm", {"dental_metal": True}, 14, 2, 1.0),
+    ("2.5 mm, A = 40000 HU", {"seed_excess": 40000.0}, 14, 2, 0.95),
+    ("2.5 mm, 40 seeds, six touching pairs", {}, 40, 6, 0.95),
+    ("3 mm", {"slice_thickness": 0.3}, 14, 2, 1.0),
+    ("4 mm", {"slice_thickness": 0.4}, 14, 2, 0.9),
+    ("5 mm, streaks halved", {"slice_thickness": 0.5, "streaks": 40.0}, 14, 2, 0.85),
+    ("5 mm", {"slice_thickness": 0.5}, 14, 2, 0.7),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "settings", "share"), CONDITIONS, ids=[c[0] for c in CONDITIONS])
-def test_sweep_over_conditions(name, settings, share, capsys):
-    """Three implants of 14 seeds with two touching pairs; shares are what the method reaches, less one seed."""
-    hits, false, medians, angles = 0, 0, [], []
-    for seed in (1, 2, 4):
-        positions, axes, image = trial(14, 2, seed, **settings)
-        found = find_seeds(image, ball(image), most=14)
-        count, wrong, median, turned = judged(positions, axes, found)
+@pytest.mark.parametrize(
+    ("name", "settings", "number", "touching", "share"), CONDITIONS, ids=[c[0] for c in CONDITIONS]
+)
+def test_sweep_over_conditions(name, settings, number, touching, share, capsys):
+    """Three implants that nothing was developed on; prints a line of the table in docs/theory/seed_finder.md."""
+    hits, false, errors, angles = 0, 0, [], []
+    for seed in (101, 102, 103):
+        positions, axes, image = trial(number, touching, seed, **settings)
+        found = find_seeds(image, ball(image), most=number)
+        count, wrong, error, turned = judged(positions, axes, found, settings.get("slice_thickness", 0.25))
         hits, false = hits + count, false + wrong
-        medians.append(median)
+        errors += error.tolist()
         angles += turned.tolist()
     with capsys.disabled():
         told = f"{np.median(angles):.1f}° ({len(angles)} told)" if angles else "–"
         print(
-            f"\n{name}: found {hits}/42, false {false}, median {np.median(medians):.2f} mm, direction {told}"
+            f"\n| {name} | {hits} of {3 * number} | {false} | {10 * np.median(errors):.2f} mm | "
+            f"{10 * np.percentile(errors, 90):.1f} mm | {told} |"
         )
-    assert hits >= share * 42 - 1
-    if settings.get("slice_thickness", 0.25) < 0.5:
+    assert hits >= share * 3 * number - 1
+    if settings.get("slice_thickness", 0.25) < 0.4:
         assert false == 0
-        assert np.median(medians) < 0.7
+        assert np.median(errors) < 0.07

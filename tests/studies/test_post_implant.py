@@ -100,7 +100,7 @@ def test_too_few_seeds_are_refused(implanted):
     plan = implanted[0]
     # The CT before: bone, vessels and no seed.
     with pytest.raises(InvalidInput, match=r"seeds found on the .*CT are [0-2], expected at least"):
-        post_implant(plan, PostImplantScan(plan.image), COARSE)
+        post_implant(plan, PostImplantScan(plan.image), replace(COARSE, reach=0.4))
 
 
 def test_a_target_missing_on_the_ct_is_refused(implanted):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ LEAST_ENERGY, MOST_ENERGY = 0.35, 1.6
 # and no more brightness left beside the rod than this share of its peak.
 SEEDS_ALONE = 0.75
 MOST_UNEXPLAINED = 0.3
+# In slices thicker than this, cm, a seed shows so weakly that streaks hide it: what they spoil counts if the number
+# of seeds is known and not reached. In thinner ones that would take bone for a lost seed.
+VERY_THICK = 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +121,15 @@ def find_seeds(
     _refuse_region(allowed, image)
     search = Search.of(image, allowed, count or most, length)
     rods, rejected = [], []
-    for rod in search.run():
-        if not _why(rod) and search.allows(rod.position):
+    wanted = count or most
+    every = search.run()
+    inside = [r for r in every if search.allows(r.position)]
+    chosen = _chosen(inside, wanted if image.spacing[2] > VERY_THICK else None)
+    for rod in every:
+        if any(rod is r for r in chosen):
             rods.append(rod)
         else:
             rejected.append(f"{_at(rod.position)}: {_why(rod) or 'outside the search region'}")
-    wanted = count or most
     rods.sort(key=lambda r: -r.score)
     if wanted is not None and len(rods) > wanted:
         rejected += [f"{_at(r.position)}: more than the {wanted} seeds there are" for r in rods[wanted:]]
@@ -175,6 +181,13 @@ def _refuse(rods: list[Rod], count: int | None, rejected: list[str], seen: SeedI
 
 def _at(place: FloatArray) -> str:
     return "(" + ", ".join(f"{v:.2f}" for v in place) + ") cm"
+
+
+def _chosen(rods: list[Rod], wanted: int | None) -> list[Rod]:
+    """Rods that are seeds; where a number is given and not reached, those too that streaks spoil."""
+    seeds = [r for r in rods if not _why(r)]
+    spoilt = [r for r in rods if _why(r) and not _why(replace(r, agreement=r.bare_agreement))]
+    return seeds + sorted(spoilt, key=lambda r: -r.score)[: max(0, (wanted or 0) - len(seeds))]
 
 
 def _why(rod: Rod) -> str:

@@ -22,7 +22,6 @@ LEAST_EXPLAINED = 0.4
 _BANK = directions(21)
 _STARTS = 3
 _MODEL_SHARE = 0.01  # of a seed's energy: a blurred rod is not quite what a scanner shows
-SPAN = 0.42  # cm around a seed's centre: half its length, its blur and half a thick slice
 _STEPS = np.array([0.002, 0.002, 0.002, 0.02, 0.02])  # cm, rad: of derivatives
 
 
@@ -67,6 +66,8 @@ class Rod:
         Brightness that is left beside it (90th percentile within 3.5 mm), as a share of its own peak.
     patch : float
         Share of the brightness of the patch it lies in that all rods together explain.
+    bare_agreement : float
+        Agreement without the share of the residual that streaks and noise make, as seen beside the rod.
     """
 
     position: FloatArray
@@ -77,6 +78,7 @@ class Rod:
     axis_std_dev: float = float("nan")
     unexplained: float = 0.0
     patch: float = 1.0
+    bare_agreement: float = 0.0
 
     @property
     def score(self) -> float:
@@ -111,7 +113,9 @@ def best_rod(voxels: Voxels, image: SeedImage, beside: FloatArray, top: FloatArr
         Centre and unit direction; nothing if no rod at the place explains a good part of it.
     """
     residual = voxels.excess - np.minimum(beside, voxels.ceiling)
-    bright = np.maximum(residual, 0.0) * (np.linalg.norm(voxels.points - top, axis=1) < 0.25)
+    # Half a seed around, and the slices above and below: their share tells where between them it lies.
+    wide = np.maximum(0.25, [0.0, 0.0, 1.1 * image.spacing[2]])
+    bright = np.maximum(residual, 0.0) * ((((voxels.points - top) / wide) ** 2).sum(axis=1) < 1.0)
     centroid = (bright @ voxels.points) / bright.sum() if bright.sum() > 0 else top
     axes = np.concatenate([_BANK] * 4)
     shifts = [np.tile(centroid, (len(_BANK), 1)), *(top + 0.13 * k * _BANK for k in (-1, 0, 1))]
@@ -189,7 +193,7 @@ def refined(
         linear = beside.copy()
         jacobian = np.zeros((len(voxels.points), 5 * len(poses)))
         for k, pose in enumerate(poses):
-            near = np.linalg.norm(voxels.points - pose[0], axis=1) < SPAN
+            near = image.near(voxels.points, pose[0])
             if not near.any():
                 continue
             positions, axes = _varied(pose, _STEPS) if derivatives else (pose[0][None], pose[1][None])
@@ -275,14 +279,20 @@ def judged(voxels: Voxels, image: SeedImage, pose: Pose, beside: FloatArray) -> 
     each = image.excess * image.filled_by(part.points, *_varied((position, axis), steps))
     jacobian = ((each[1:] - each[0]) / steps[:, None]).T * (beside[mine] + each[0] < part.ceiling)[:, None]
     spread = max(float(np.sqrt(np.mean(misfit[mine] ** 2))), 10.0)
-    # What no voxel tells stays finite: 3 mm, 1 rad.
-    normal = jacobian.T @ jacobian / spread**2 + np.diag([11.0, 11.0, 11.0, 1.0, 1.0])
+    # What no voxel tells stays finite: 3 mm, 1 rad; along z anywhere in the slice.
+    floor = np.diag([11.0, 11.0, max(11.0, 12 / image.spacing[2] ** 2), 1.0, 1.0])
+    normal = jacobian.T @ jacobian / spread**2 + floor
     variance = np.diag(np.linalg.inv(normal))
     shell = ~mine & (np.linalg.norm(voxels.points - position, axis=1) < 0.35)
-    left = float(np.percentile(-misfit[shell], 90)) / float(alone.max()) if shell.any() else 0.0
+    beyond = -misfit[shell] if shell.any() else np.zeros(1)
+    left = float(np.percentile(beyond, 90)) / float(alone.max())
+    # Streaks and noise go both ways, bone does not: twice the mean square of what is too dark is theirs.
+    streaks = 2 * float(np.mean(np.minimum(beyond, 0.0) ** 2)) * np.count_nonzero(mine)
+    bare = max(0.0, float(robust_cost(misfit[mine])) - streaks)
+    bare = 1 - bare / max(float(robust_cost(voxels.excess[mine])), 1.0)
     return Rod(
         position, axis, energy, agreement, float(np.sqrt(variance[:3].max())), float(np.sqrt(variance[3:].max())),
-        max(left, 0.0),
+        max(left, 0.0), bare_agreement=bare,
     )  # fmt: skip
 
 
@@ -306,15 +316,31 @@ def mirrored(voxels: Voxels, image: SeedImage, rod: Rod, beside: FloatArray) -> 
     position, axis = refined(voxels, image, [(rod.position, flipped)], beside, 8)[0]
     angle = float(np.arccos(min(1.0, abs(float(axis @ rod.axis)))))
 
-    def misfit(pose: Pose) -> FloatArray:
+    def cost(pose: Pose) -> float:
         own = image.excess * image.filled(voxels.points, *pose)
-        return np.asarray(np.minimum(beside + own, voxels.ceiling) - voxels.excess)
+        return float(robust_cost(np.minimum(beside + own, voxels.ceiling) - voxels.excess))
 
-    here, there = misfit((rod.position, rod.axis)), misfit((position, axis))
-    mine = image.filled(voxels.points, rod.position, rod.axis)
-    spread = max(float(np.mean(here[mine > 0.1 * mine.max()] ** 2)), 100.0)
-    alone = float(robust_cost(np.minimum(image.excess * mine, voxels.ceiling)))
-    # Three standard deviations apart in the sum of squares, or within what a seed differs from a rod.
-    if float(robust_cost(there) - robust_cost(here)) < max(9.0 * spread, _MODEL_SHARE * alone):
+    more = cost((position, axis)) - cost((rod.position, rod.axis))
+    # Three standard deviations apart in the sum of squares.
+    if more < 9.0 * misfit_variance(voxels, image, (rod.position, rod.axis), beside):
         return replace(rod, axis_std_dev=max(rod.axis_std_dev, 0.5 * angle))
     return rod
+
+
+def misfit_variance(voxels: Voxels, image: SeedImage, pose: Pose, beside: FloatArray) -> float:
+    """Mean square of what a rod leaves of its voxels, at least what a seed differs from a rod, HU².
+
+    Parameters
+    ----------
+    voxels, image, pose, beside
+        As in `judged`.
+
+    Returns
+    -------
+    float
+    """
+    own = image.excess * image.filled(voxels.points, *pose)
+    misfit = np.minimum(beside + own, voxels.ceiling) - voxels.excess
+    noise = float(np.mean(misfit[own > 0.1 * own.max()] ** 2))
+    alone = float(robust_cost(np.minimum(own, voxels.ceiling)))
+    return max(noise, 10.0**2, _MODEL_SHARE * alone / 9)

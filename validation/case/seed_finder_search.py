@@ -20,7 +20,6 @@ from validation.case.seed_finder_calibration import (
 from validation.case.seed_finder_fit import (
     LEAST_ENERGY,
     ROBUST_SCALE,
-    SPAN,
     Pose,
     Rod,
     Voxels,
@@ -33,6 +32,7 @@ from validation.case.seed_finder_fit import (
 )
 from validation.case.seed_finder_image import SeedImage
 from validation.case.seed_finder_patches import bright_starts, surroundings
+from validation.case.seed_finder_slices import THICK, averaged, lifted
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -47,9 +47,10 @@ _EXHAUSTED = 0.12
 _MOST_IN_PATCH = 12
 # How a seed looks is learnt anew from rods that agree so well, so many at most, until it changes no more.
 _LEARN_FROM, _LEARNERS, _PASSES = 0.85, 12, 3
-# Other looks to start from, (HU, cm), where fewer than this share of the seeds there are was found.
+# Other looks to start from, (HU, cm), where fewer than this share of the seeds there are was found, or too many.
 _OTHER_LOOKS, _FEW = ((18000.0, 0.05), (18000.0, 0.09), (40000.0, 0.05)), 0.6
 _SETTLED, _BLUR = 0.1, 0.1  # change of the logarithm of the excess; cm of blur that count as much as one
+_BETTER = 0.95  # share of the cost that another place has to come down to
 _SPLIT_BELOW = 0.9  # agreement; a rod that agrees worse may be two
 _TOGETHER = 0.7  # cm: seeds nearer than this are refined together,
 _MOST_TOGETHER = 5  # so many at most
@@ -117,13 +118,18 @@ class Search:
         best = self._from(learnt)
         poses, seen = self.poses, self.seen
         for excess, sigma in _OTHER_LOOKS:
-            if _plausible(best) >= _FEW * (self.wanted or 1):
+            if self._quality(best) >= _FEW * (self.wanted or 1):
                 break
             rods = self._from(replace(learnt, excess=excess, sigma_in_plane=sigma, sigma_along_z=sigma))
-            if _plausible(rods) > _plausible(best):
+            if self._quality(rods) > self._quality(best):
                 best, poses, seen = rods, self.poses, self.seen
         self.poses, self.seen = poses, seen
         return best
+
+    def _quality(self, rods: list[Rod]) -> float:
+        """How many seeds rods make up: the sum of what each is like; too many tell of a wrong idea of a seed."""
+        good = [r.score for r in rods if r.agreement > _LEARN_FROM]
+        return sum(good) - 2.0 * max(0, len(good) - (self.wanted or len(good)))
 
     def _from(self, seen: SeedImage) -> list[Rod]:
         """Find rods, learn from them how a seed looks, and find them again if that changed."""
@@ -149,7 +155,9 @@ class Search:
         """Excess and blur that fit all good rods together, their places kept."""
         chosen = sorted(rods, key=lambda r: -r.score)[:_LEARNERS]
         around = [self._around([r.position])[0] for r in chosen]
-        poses = [[p for p in self.poses if np.linalg.norm(p[0] - r.position) < 2 * SPAN] for r in chosen]
+        poses = [
+            [p for p in self.poses if (np.abs(p[0] - r.position) < 2 * self.seen.reach).all()] for r in chosen
+        ]
 
         def misfit(values: FloatArray) -> FloatArray:
             amount, in_plane, along_z = np.exp(values)
@@ -161,10 +169,8 @@ class Search:
             return np.concatenate(parts)
 
         start = np.log([self.seen.excess, self.seen.sigma_in_plane, self.seen.sigma_along_z])
-        low, high = (
-            np.log([LEAST_EXCESS, LEAST_SIGMA, LEAST_SIGMA]),
-            np.log([MOST_EXCESS, MOST_SIGMA, MOST_SIGMA]),
-        )
+        least, most = (LEAST_EXCESS, LEAST_SIGMA, LEAST_SIGMA), (MOST_EXCESS, MOST_SIGMA, MOST_SIGMA)
+        low, high = np.log(least), np.log(most)
         fitted = scipy.optimize.least_squares(
             misfit, np.clip(start, low + 1e-6, high - 1e-6), bounds=(low, high), loss="soft_l1",
             f_scale=ROBUST_SCALE, max_nfev=15, ftol=1e-3, xtol=1e-3, diff_step=[0.01] * 3,
@@ -177,12 +183,7 @@ class Search:
         starts = bright_starts(
             self.excess, self.level, self.seen, self.most, float(np.median(self.ceiling[self.allowed]))
         )
-        near = (
-            scipy.ndimage.binary_dilation(self.allowed, _CONNECTED)
-            if not self.allowed.all()
-            else self.allowed
-        )
-        open_ = starts & near
+        open_ = starts & scipy.ndimage.binary_dilation(self.allowed, _CONNECTED)
         axes = (self.image.x, self.image.y, self.image.z)
         while open_.any():
             linear = self._linear()
@@ -198,6 +199,10 @@ class Search:
         self._place_again()
         while self._take_out_needless():
             self._place_again()
+        if self.seen.spacing[2] > THICK:
+            moved = [self._lift(k) for k in range(len(self.poses))]
+            if any(moved):
+                self._place_again()
         split = [k for k in range(len(self.poses)) if self._split(k)]
         if split:
             self._place_again()
@@ -245,8 +250,21 @@ class Search:
                 continue
             own = self.seen.excess * self.seen.filled(voxels.points, *found)
             after = float(robust_cost(np.minimum(beside + own, voxels.ceiling) - voxels.excess))
-            if after < 0.95 * before:
+            if after < _BETTER * before:
                 self.poses = self._settled([*self.poses[:k], found, *self.poses[k + 1 :]], k)
+
+    def _lift(self, k: int) -> bool:
+        """Another height or tilt of a seed where it fits better: the way there may be level between thick slices."""
+        voxels, _ = self._around([self.poses[k][0]])
+        beside = self._beside(voxels, [p for i, p in enumerate(self.poses) if i != k])
+        centres, directions, costs = lifted(voxels, self.seen, self.poses[k], beside)
+        best = int(np.argmin(costs))
+        if costs[best] > _BETTER * costs[0]:
+            return False
+        self.poses = self._settled(
+            [*self.poses[:k], (centres[best], directions[best]), *self.poses[k + 1 :]], k
+        )
+        return True
 
     def _take_out_needless(self) -> bool:
         """Remove the rod that later ones made needless, if there is one."""
@@ -295,7 +313,8 @@ class Search:
         voxels, _ = self._around([self.poses[k][0]])
         beside = self._beside(voxels, [p for i, p in enumerate(self.poses) if i != k])
         rod = judged(voxels, self.seen, self.poses[k], beside)
-        return mirrored(voxels, self.seen, rod, beside)
+        rod = mirrored(voxels, self.seen, rod, beside)
+        return averaged(voxels, self.seen, rod, beside) if self.seen.spacing[2] > THICK else rod
 
     def _explained(self, rods: list[Rod]) -> list[float]:
         """Share of the brightness of each rod's patch that all rods explain."""
@@ -332,21 +351,21 @@ class Search:
     def _around(self, places: Sequence[FloatArray]) -> tuple[Voxels, tuple[NDArray[np.intp], ...]]:
         """Voxels within sight of places, and their indices."""
         axes = (self.image.x, self.image.y, self.image.z)
-        low, high = np.min(places, axis=0) - SPAN, np.max(places, axis=0) + SPAN
+        low, high = np.min(places, axis=0) - self.seen.reach, np.max(places, axis=0) + self.seen.reach
         window = [slice(*np.searchsorted(c, (a, b))) for c, a, b in zip(axes, low, high, strict=True)]
         grid = np.stack(
             np.meshgrid(*(c[w] for c, w in zip(axes, window, strict=True)), indexing="ij"), axis=-1
         )
         seen = np.zeros(grid.shape[:3], dtype=bool)
         for place in places:
-            seen |= ((grid - place) ** 2).sum(axis=-1) < SPAN**2
+            seen |= self.seen.near(grid, place)
         inner = np.nonzero(seen)
         where = tuple(i + w.start for i, w in zip(inner, window, strict=True))
         return Voxels(grid[inner], self.excess[where], self.ceiling[where]), where
 
     def _beside(self, voxels: Voxels, poses: list[Pose]) -> FloatArray:
         total = np.zeros(len(voxels.points))
-        low, high = voxels.points.min(axis=0) - SPAN, voxels.points.max(axis=0) + SPAN
+        low, high = voxels.points.min(axis=0) - self.seen.reach, voxels.points.max(axis=0) + self.seen.reach
         for position, axis in poses:
             if (position > low).all() and (position < high).all():
                 total += self.seen.excess * self.seen.filled(voxels.points, position, axis)
@@ -377,8 +396,3 @@ class Search:
         grid = np.meshgrid(*(c[w] - t for c, w, t in zip(axes, window, top, strict=True)), indexing="ij")
         open_[window] &= sum(g**2 for g in grid) > reach**2
         open_[self._index(top)] = False
-
-
-def _plausible(rods: list[Rod]) -> float:
-    """How many seeds rods make up: the sum of what each is like."""
-    return sum(r.score for r in rods if r.agreement > _LEARN_FROM)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import scipy  # its parts load when they are used
 from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
@@ -16,11 +15,9 @@ from validation.case import Case, write_seed_csv
 from validation.case.implant import SEED_LENGTH
 from validation.case.seed_finder import FoundSeeds, find_seeds
 from validation.case.seed_finder_series import PostImplantScan
-from validation.case.structure import Structure
-from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.post_implant_case import case_found, implant_found, structures_on_scan
 from validation.studies.post_implant_displacement import DisplacementStatistics, displacement_statistics
-from validation.studies.post_implant_indices import IndexChange, index_changes
+from validation.studies.post_implant_indices import IndexChange, cut_by_grid, index_changes
 from validation.studies.post_implant_matching import (
     GATE,
     NO_MOTION,
@@ -29,6 +26,7 @@ from validation.studies.post_implant_matching import (
     match_seeds,
     register_by_seeds,
 )
+from validation.studies.post_implant_region import region_of_bright_spots, search_region
 
 FloatArray = NDArray[np.float64]
 
@@ -118,7 +116,10 @@ def post_implant(plan: Case, scan: PostImplantScan, options: PostImplantOptions 
     target = scan.structures.get(plan.prescription.target)
     around = [] if by_seeds else [plan.structures[plan.prescription.target]]
     near = np.empty((0, 3)) if by_seeds else plan.implant.positions
-    region = search_region(scan, [*around, *([target] if target else [])], near, chosen.reach)
+    if by_seeds and target is None:
+        region = region_of_bright_spots(scan, plan.implant.positions, chosen.reach)
+    else:
+        region = search_region(scan, [*around, *([target] if target else [])], near, chosen.reach)
     found = find_seeds(
         scan.image, region, count=chosen.count, most=len(plan.implant), length=chosen.seed_length
     )
@@ -133,7 +134,7 @@ def post_implant(plan: Case, scan: PostImplantScan, options: PostImplantOptions 
     structures, warnings = structures_on_scan(plan, scan, motion)
     implant, more = implant_found(plan.implant, found, matching)
     post = case_found(plan, scan, structures, implant, f"{plan.name} post"[:64])
-    warnings += [*more, *_lost_in_words(matching, plan, motion)]
+    warnings += [*more, *_lost_in_words(matching, plan, motion), *_cut_in_words(plan, post, chosen.voxel)]
     return PostImplant(
         plan, post, found, matching, displacement_statistics(matching, plan.implant.axes, plan.implant.positions),
         {"TG-43": index_changes(plan, post, chosen.voxel)}, tuple(warnings),
@@ -180,50 +181,15 @@ def _lost_in_words(matching: SeedMatching, plan: Case, motion: RigidMotion) -> l
     return [f"{matching.lost.size} planned seed(s) not found within {10 * matching.gate:g} mm: {where}."]
 
 
-def search_region(
-    scan: PostImplantScan, structures: list[Structure], points: FloatArray, reach: float
-) -> NDArray[np.bool_]:
-    """Voxels within reach of structures and points, inside the body if it is drawn on the CT.
-
-    Parameters
-    ----------
-    scan : PostImplantScan
-        The CT.
-    structures : list of Structure
-        In the CT's frame.
-    points : ndarray, shape (n, 3)
-        Planned seeds in the CT's frame, cm.
-    reach : float
-        cm.
-
-    Returns
-    -------
-    ndarray of bool, shape (nx, ny, nz)
-        The body, or everything, if there is nothing to be near to.
-    """
-    image = scan.image
-    axes = (image.x, image.y, image.z)
-    external = next((s for s in scan.structures.values() if s.role == "external"), None)
-    region = np.ones(image.hu.shape, dtype=bool)
-    if external is not None:
-        region = structure_fractions(external, *axes) > 0.5
-    near = [
-        points,
-        *(np.column_stack([c.points, np.full(len(c.points), c.z)]) for s in structures for c in s.contours),
+def _cut_in_words(plan: Case, post: Case, voxel: float) -> list[str]:
+    names = sorted({*cut_by_grid(plan, voxel), *cut_by_grid(post, voxel)})
+    if not names:
+        return []
+    return [
+        f"the dose grid, 2.5 cm around seeds and target, cuts {', '.join(names)}: D2cc and D0.1cc are those of the "
+        f"part within it, and not defined where that is smaller. The two grids differ a little: small changes of "
+        f"D2cc of these structures mean nothing."
     ]
-    cloud = np.concatenate(near)
-    if len(cloud):
-        low, high = cloud.min(axis=0) - reach, cloud.max(axis=0) + reach
-        window = tuple(slice(*np.searchsorted(c, (a, b))) for c, a, b in zip(axes, low, high, strict=True))
-        grid = np.stack(
-            np.meshgrid(*(c[w] for c, w in zip(axes, window, strict=True)), indexing="ij"), axis=-1
-        )
-        close = np.zeros(image.hu.shape, dtype=bool)
-        if grid.size:
-            distance = scipy.spatial.cKDTree(cloud).query(grid.reshape(-1, 3), distance_upper_bound=reach)[0]
-            close[window] = np.isfinite(distance).reshape(grid.shape[:3])
-        region &= close
-    return region
 
 
 def with_monte_carlo(
@@ -256,8 +222,10 @@ def with_monte_carlo(
         if key in after
         for structure, index, unit in [key]
     ]
-    shown = {(c.structure, c.index) for c in check.changes["TG-43"]}
-    kept = [row for row in rows if (row.structure, row.index) in shown]
+    # The rows of the table by TG-43, in its order.
+    by_key = {(row.structure, row.index): row for row in rows}
+    keys = [(c.structure, c.index) for c in check.changes["TG-43"]]
+    kept = [by_key[key] for key in keys if key in by_key]
     return replace(check, changes={**check.changes, "Monte Carlo": kept})
 
 

@@ -10,6 +10,7 @@ from validation.case import Case
 from validation.evaluate.dvh import part_volumes
 from validation.evaluate.indices import INDICES, dose_volume_indices, structure_voxels
 from validation.evaluate.structure_fractions import structure_fractions
+from validation.studies.dose_grid import scoring_planes
 from validation.studies.tg43_dose import tg43_dose
 
 TARGET_INDICES = ("D90", "D100", "D98", "V100", "V150", "DHI")
@@ -80,6 +81,35 @@ def tg43_indices(case: Case, voxel: float) -> dict[tuple[str, str], float]:
         computed = dose_volume_indices(dose.ravel()[voxels.flat], voxels, case.prescription.dose_gy)
         values |= {(name, index.name): float(v) for index, v in zip(INDICES, computed, strict=True)}
     return values
+
+
+def cut_by_grid(case: Case, voxel: float) -> list[str]:
+    """Organs of a case that reach beyond its dose grid: their D2cc is of the part within, the nearest to the seeds.
+
+    Parameters
+    ----------
+    case : Case
+        Seeds, structures.
+    voxel : float
+        Edge of the voxels, cm.
+
+    Returns
+    -------
+    list of str
+        Names.
+    """
+    planes = scoring_planes(case, voxel)
+    low, high = (np.array([p[k] for p in planes]) for k in (0, -1))
+    names = []
+    for name, structure in case.structures.items():
+        if structure.role not in ("organ", "avoidance"):
+            continue
+        points = np.concatenate(
+            [np.column_stack([c.points, np.full(len(c.points), c.z)]) for c in structure.contours]
+        )
+        if (points < low).any() or (points > high).any():
+            names.append(name)
+    return names
 
 
 def index_changes(plan: Case, post: Case, voxel: float) -> list[IndexChange]:
