@@ -40,7 +40,9 @@ def read_scenarios():
             "an existing table with tabs (.tsv) or commas (.csv)",
             "Check the path (relative to the working directory)",
         )
-    read = pandas.read_csv(table, sep="," if table.suffix == ".csv" else "\t", comment="#", dtype=str)
+    separator = "," if table.suffix == ".csv" else "\t"
+    # Spreadsheet programs may begin a file with a byte order mark.
+    read = pandas.read_csv(table, sep=separator, comment="#", dtype=str, encoding="utf-8-sig")
     rows = [
         {column: cell.strip() for column, cell in row.items() if not pandas.isna(cell)}
         for row in read.to_dict("records")
