@@ -131,7 +131,7 @@ def on_slurm() -> list[str]:
     )
     return [
         *("--profile", str(WORKFLOW / "profiles" / "slurm")),
-        *("--slurm-init-seconds-before-status-checks", "8", "--latency-wait", "20"),
+        *("--slurm-init-seconds-before-status-checks", "10", "--latency-wait", "20"),
     ]
 
 
