@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
@@ -58,8 +59,6 @@ def test_image_of_a_seed_equals_counted_voxels(axis):
         np.arange(c[0] - d / 2 + d / 20, c[-1] + d / 2, d / 10)
         for c, d in zip((x, y, z), spacing, strict=True)
     ]
-    from scipy.ndimage import gaussian_filter
-
     rod = filled_voxels(place, u[None], *fine)
     blurred = gaussian_filter(rod, [0.06 / d * 10 for d in spacing], truncate=5)
     mean = blurred.reshape(x.size, 10, y.size, 10, z.size, 10).mean(axis=(1, 3, 5))
@@ -94,6 +93,26 @@ def test_all_seeds_are_found_and_nothing_else(settings, seed, largest):
     assert 10 * np.median(errors) < largest
     # Told directions carry an uncertainty below 12 degrees: three of them.
     assert angles.size == 0 or angles.max() < 36.0
+
+
+@pytest.mark.parametrize("height", [0.0, 0.12, 0.25, -0.1])
+def test_height_between_slices_of_5_mm(height):
+    """A rod's share of two slices tells its height; one within a slice may lie anywhere in it, and it is said so."""
+    x, z = 0.08 * np.arange(-9, 10), 0.5 * np.arange(-3, 4)
+    rng = np.random.default_rng(5)
+    for axis, half in (((0.6, 0.0, 0.8), 0.18), ((1.0, 0.0, 0.0), 0.04)):
+        place = np.array([[0.01, 0.02, height]])
+        fine = 0.01 * np.arange(-175, 175) + 0.005  # the slice's mean from layers of 0.1 mm
+        metal = filled_voxels(place, np.array([axis]), x, x, fine).reshape(19, 19, 7, 50).mean(axis=3)
+        hu = 45 + 18000 * gaussian_filter(metal, (0.6, 0.6, 0)) + rng.normal(0, 10, metal.shape)
+        found = find_seeds(Image(hu, x, x, z), count=1)
+        off, std_dev = abs(found.positions[0, 2] - height), found.position_std_dev[0]
+        if abs(height) + half > 0.25:
+            assert off < 0.02  # 0.2 mm of 5 mm; a seed of 17 000 HU above noise of 10 HU
+            assert std_dev < 0.03
+        else:
+            assert off < 0.25 - half + 0.02
+            assert std_dev > 0.05
 
 
 def test_bone_and_calcifications_are_no_seeds():

@@ -101,13 +101,8 @@ def region_of_bright_spots(scan: PostImplantScan, planned: FloatArray, reach: fl
             "small bright spots on the post-implant CT are 0, expected at least 1 (seeds are looked for where most of "
             "them are). Check the CT, or draw the target on it."
         )
-    axes = (image.x, image.y, image.z)
-    spots = np.array(
-        [
-            [np.interp(i, np.arange(c.size), c) for i, c in zip(place, axes, strict=True)]
-            for place in scipy.ndimage.center_of_mass(labels > 0, labels, small)
-        ]
-    )
+    centres = np.array(scipy.ndimage.center_of_mass(labels > 0, labels, small))
+    spots = np.array([image.x[0], image.y[0], image.z[0]]) + centres * image.spacing
     radius = float(np.linalg.norm(planned - planned.mean(axis=0), axis=1).max()) + 0.5
     near = scipy.spatial.distance.cdist(spots, spots) < radius
     chosen = near[int(np.argmax(near.sum(axis=1)))]
