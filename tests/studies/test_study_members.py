@@ -163,6 +163,8 @@ def test_other_case_and_table_are_refused(neck, jobs):
         StudyJobs(neck.with_implant(weaker), jobs.settings)
     with pytest.raises(InvalidInput, match="digest of the TG-43 table"):
         StudyJobs(neck, replace(jobs.settings, source_digest="0" * 64))
+    with pytest.raises(InvalidInput, match="digest of the CT curve neck"):
+        StudyJobs(neck, replace(jobs.settings, media_digest="0" * 64))
 
 
 def test_changed_file_is_refused(tmp_path, tg43):

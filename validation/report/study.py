@@ -173,8 +173,8 @@ def _notes(study: Study) -> list[str]:
         notes += [
             "Control: the index of the TG-43 dose times the plan’s ratio of Monte Carlo to TG-43 in every voxel, or of "
             "the TG-43 dose as it is, whichever serves better. The line that ties it to Monte Carlo is fitted without "
-            "the members it is used on, so that means and probabilities have no bias; quantiles and standard deviations "
-            "have none for many members.",
+            "the members it is used on, so that means and probabilities have no bias; quantiles and standard "
+            "deviations have none for many members.",
             "Noise is found from parts of each member’s histories, and its variance taken off the spread. What is "
             "common to all histories (the water table, the air-kerma strength per photon) is not part of it.",
         ]

@@ -15,8 +15,8 @@ from validation.studies.study_alternatives import effects
 from validation.studies.study_control import NORMAL_95
 from validation.studies.study_file import Study
 from validation.studies.study_scenario import Scenario
-from validation.studies.study_settings import StudySettings
-from validation.studies.study_sobol import ROWS, SOBOL_FACTORS, factor_effects, sobol_shares
+from validation.studies.study_settings import SOBOL_FACTORS, StudySettings
+from validation.studies.study_sobol import ROWS, factor_effects, sobol_shares
 from validation.studies.study_summary import IndexSummary, Summary
 
 MONTE_CARLO, TG43 = "Monte Carlo", "TG-43"

@@ -12,6 +12,7 @@ from mcsim.invalid_input import InvalidInput
 from tg43 import SourceData
 from validation.case import Case
 from validation.studies.dataset_file import put
+from validation.studies.media_settings import read_media_settings
 from validation.studies.study_alternatives import (
     AS_SET,
     alternative_members,
@@ -21,7 +22,7 @@ from validation.studies.study_alternatives import (
 from validation.studies.study_courses import dose_courses
 from validation.studies.study_file import ENGINES, MEMBER_OF, Study, empty_dataset
 from validation.studies.study_monte_carlo import MemberSimulations, monte_carlo_options, tissue_ratio
-from validation.studies.study_settings import PARTS, StudySettings, refuse_other_case
+from validation.studies.study_settings import PARTS, StudySettings, plain_digest, refuse_other_case
 from validation.studies.study_sobol import ROWS, sobol_members
 from validation.studies.study_tg43 import tg43_members
 from validation.studies.study_voxels import StudyVoxels, study_voxels
@@ -51,7 +52,7 @@ class StudyJobs:
     Raises
     ------
     InvalidInput
-        The settings were made for another case or another TG-43 table.
+        The settings were made for another case, TG-43 table or CT curve.
     """
 
     def __init__(
@@ -71,6 +72,12 @@ class StudyJobs:
                 f"digest of the TG-43 table is {found[:16]}, expected {settings.source_digest[:16]} as in the "
                 f"settings. Give the table that the settings were made with (--source-data)."
             )
+        found = plain_digest(read_media_settings(settings.hounsfield_curve).record())
+        if settings.media_digest and found != settings.media_digest:
+            raise InvalidInput(
+                f"digest of the CT curve {settings.hounsfield_curve} is {found[:16]}, expected "
+                f"{settings.media_digest[:16]} as in the settings (the file was changed). Restore it or make settings anew."
+            )
         self._on_phase_space = on_phase_space
         self.voxels: StudyVoxels = study_voxels(case, settings)
         self._simulations: MemberSimulations | None = None
@@ -83,7 +90,7 @@ class StudyJobs:
         Parameters
         ----------
         engine : str
-            ``tg43``, ``monte_carlo``, ``sobol`` (TG-43 at base samples of the sensitivity analysis) or ``alternatives``.
+            ``tg43``, ``monte_carlo``, ``sobol`` (TG-43 at base samples of Sobol' indices) or ``alternatives``.
         first, stop : int
             Members first … stop − 1.
         on_member : callable, optional
@@ -242,9 +249,6 @@ def new_settings(case: Case, source: SourceData | None = None, **values: object)
     InvalidInput
         A value cannot be used, or the case lacks what it names.
     """
-    from validation.studies.media_settings import read_media_settings
-    from validation.studies.study_settings import plain_digest
-
     settings = StudySettings.from_record({
         "case_digest": case.digest(),
         "case_name": case.name,
