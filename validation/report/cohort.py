@@ -122,13 +122,14 @@ def print_page(page: CohortPage, console: Console | None = None) -> None:
     console.print(Text(page.result))
     for section in page.sections:
         for told in section.tables:
-            table = Table(title=Text(f"{section.title}. {told.caption}"), title_justify="left", box=None)
+            table = Table(box=None)
             for k, heading in enumerate(told.headings):
                 table.add_column(Text(heading), justify="left" if k == 0 else "right", overflow="fold")
             for row in told.rows:
                 # Names come from the user's table: no markup is read in them.
                 table.add_row(*(Text(cell) for cell in row))
             console.print()
+            console.print(Text(f"{section.title}. {told.caption}"))
             console.print(table)
     if page.notes:
         console.print()

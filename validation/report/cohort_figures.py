@@ -99,7 +99,7 @@ def _numbers_at_risk(ax: Axes, endpoint: Endpoint, ticks: list[float]) -> None:
     for k, group in enumerate(endpoint.groups):
         colour = _COLOURS[k % len(_COLOURS)]
         name = group.name[:_LONGEST_LABEL]
-        ax.text(-0.02, k + 0.5, name, transform=beside, ha="right", va="center", color=colour, fontsize=10)
+        ax.text(-0.035, k + 0.5, name, transform=beside, ha="right", va="center", color=colour, fontsize=10)
         for t, n in zip(ticks, group.curve.at_risk(ticks), strict=True):
             ax.text(t, k + 0.5, str(n), ha="center", va="center", fontsize=10)
 
@@ -112,7 +112,7 @@ def as_image(figure: Figure) -> str:
 
 
 def write_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG of 300 dpi or, by its ending, SVG or PDF, whole or not at all."""
+    """Write a figure as PNG of 200 dpi or, by its ending, SVG or PDF, whole or not at all."""
     with whole_file(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], dpi=300)
+        figure.savefig(temporary, format=path.suffix[1:], dpi=200)
     return path

@@ -77,7 +77,7 @@ def compare_ordinal(groups: Sequence[ArrayLike]) -> GroupTest:
         return _none("all values are the same", n)
     result = stats.kruskal(*filled)
     return GroupTest(
-        "Kruskal-Wallis", "ordered values, not normal", float(result.statistic), float(result.pvalue),
+        "Kruskal-Wallis", "ordered values", float(result.statistic), float(result.pvalue),
         (len(filled) - 1.0,), tuple(n),
     )  # fmt: skip
 

@@ -146,10 +146,7 @@ def compare_pairs(
     """
     if choice not in CHOICES:
         raise InvalidInput(f"test is {choice!r}, expected one of {', '.join(CHOICES)}. Choose one.")
-    if not 0 < alpha < 1:
-        raise InvalidInput(
-            f"level of the normality tests is {alpha:g}, expected between 0 and 1. Give one, such as 0.05."
-        )
+    check_level(alpha)
     b, a = np.asarray(before, np.float64), np.asarray(after, np.float64)
     has_b, has_a = np.isfinite(b), np.isfinite(a)
     pairs = has_b & has_a
@@ -173,6 +170,14 @@ def compare_pairs(
         of_before, of_after, of_difference, test, method, p, effect, low, high, p_t, p_w,
         of_before.is_normal(alpha) and of_after.is_normal(alpha),
     )  # fmt: skip
+
+
+def check_level(alpha: float) -> None:
+    """Refuse a level of the tests that choose which is not between 0 and 1."""
+    if not 0 < alpha < 1:
+        raise InvalidInput(
+            f"level of the normality tests is {alpha:g}, expected between 0 and 1. Give one, such as 0.05."
+        )
 
 
 def holm(p_values: ArrayLike) -> list[float]:

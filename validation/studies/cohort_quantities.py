@@ -26,6 +26,7 @@ _AFTER = {
 }
 _FILLERS = {
     "of",
+    "op",
     "the",
     "number",
     "no",

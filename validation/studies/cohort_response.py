@@ -14,7 +14,7 @@ from validation.studies.cohort_courses import UNGROUPED, LesionCourse, lesion_co
 from validation.studies.cohort_csv import number_cell, write_rows
 from validation.studies.cohort_groups import GroupTest, compare_ordinal, compare_shares, compare_times
 from validation.studies.cohort_intervals import Share, share
-from validation.studies.cohort_paired import ALPHA
+from validation.studies.cohort_paired import ALPHA, check_level
 from validation.studies.cohort_recist import (
     CATEGORIES,
     COMPLETE,
@@ -152,6 +152,7 @@ def cohort_response(
     >>> [f"{100 * g.objective.value:.0f} %" for g in result.groups], result.tests["categories"].test
     (['21 %', '77 %'], 'Kruskal-Wallis')
     """
+    check_level(alpha)
     ready = table.find("response", "category", "recist", "best response")
     if ready is not None:
         names, categories = _ready(table, ready)
