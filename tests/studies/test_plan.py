@@ -179,7 +179,9 @@ def test_seeds_too_far_from_the_skin_are_named_as_the_reason(patient):
     # Needles from the left do not touch the cord: lifting that limit changes nothing.
     assert not next(r for r in lifted if "cord" in r.limit).suffices
     text = in_words(lifted, "PTV", short.d90, 120.0)
-    assert "seeds 11 instead of 22 mm from the skin" in text
+    assert "it is reached with seeds 11 instead of 22 mm from the skin" in text
+    assert "Plan with --skin 11" in text
+    assert "--skin 0" not in text
 
 
 def test_no_way_to_the_target_is_told_with_the_reason(patient):

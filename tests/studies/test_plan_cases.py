@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from mcsim.invalid_input import InvalidInput
 from validation.case import Case, built_in, write_seed_csv
+from validation.case.built_in_cases import contoured
+from validation.case.case import Prescription
 from validation.case.generated_lesions import COUNT, generated_lesion
+from validation.case.image import Image
+from validation.case.implant import Implant
+from validation.case.solid_shapes import Ellipsoid
 from validation.cli import app
 from validation.studies.plan import plan_implant
-from validation.studies.plan_infeasible import why_infeasible
+from validation.studies.plan_infeasible import in_words, why_infeasible
 from validation.studies.plan_settings import PlanSettings
 from validation.studies.plan_summary import limits
 
 RUN = CliRunner()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(1, COUNT + 1))
+# Lesion 10 lies under the skin beside the airway and is reached from few directions only.
+@pytest.mark.parametrize(
+    "number", [10, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, COUNT + 1) if n != 10)]
+)
 def test_a_generated_lesion_is_planned_or_the_reason_told(number):
     case = generated_lesion(number)
     settings = PlanSettings(case.prescription.dose_gy)
@@ -31,8 +40,56 @@ def test_a_generated_lesion_is_planned_or_the_reason_told(number):
         assert not short
         return
     assert short == [f"D90, Gy: >= {settings.prescription:g}"]
-    lifted = why_infeasible(case, "PTV", settings)
+    lifted = why_infeasible(case, "PTV", settings, threads=2)
     assert lifted[0].d90 > plan.d90
+    print(in_words(lifted, "PTV", plan.d90, settings.prescription))
+
+
+def pelvis() -> Case:
+    """A target of 45 cm³ in the middle of a pelvis of solids."""
+    x, y, z = np.arange(-15, 15.01, 0.3), np.arange(-11, 11.01, 0.3), np.arange(-10, 10.01, 0.25)
+    grid = np.meshgrid(x, y, z, indexing="ij")
+    body = Ellipsoid((0.0, 0.0, 0.0), (14.0, 10.0, 9.5))
+    target = Ellipsoid((0.0, 0.0, 0.0), (2.4, 2.0, 2.25))
+    rectum = Ellipsoid((0.0, 4.2, 0.0), (1.2, 1.4, 5.0))
+    hu = np.where(body.outside(*grid) < 0, 30.0, -1000.0)
+    for side in (1, -1):
+        hu[Ellipsoid((7.5 * side, -2.0, 0.0), (1.5, 3.0, 4.0)).outside(*grid) < 0] = 700.0
+    shapes = (("BODY", "external", body), ("PTV", "target", target), ("RECTUM", "organ", rectum))
+    middle = Implant(
+        "6711", np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]), np.array([0.5]), 59.4, np.array([-1])
+    )
+    return Case(
+        name="pelvis",
+        image=Image(hu.astype(np.float32), x, y, z),
+        structures={name: contoured(name, role, shape, z) for name, role, shape in shapes},
+        implant=middle,
+        prescription=Prescription(145.0, "PTV"),
+        provenance={"origin": "solids", "implant": "to be planned"},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "strength", "seeds", "seconds"),
+    [("lesion", "25.9", (12, 25), 10.0), ("pelvis", "14.8", (50, 75), 60.0)],
+)
+def test_the_whole_command_is_quick(name, strength, seeds, seconds, tmp_path):
+    case = generated_lesion(13) if name == "lesion" else pelvis()
+    case.write(tmp_path / "case.h5")
+    out = tmp_path / "plan.h5"
+    command = ["plan", str(tmp_path / "case.h5"), "--strength", strength, "--threads", "2", "--out", str(out)]
+    if name == "lesion":
+        RUN.invoke(app, [*command, "--direction", "from-left"])  # compiles
+    started = time.process_time()
+    done = RUN.invoke(app, command)
+    taken = time.process_time() - started
+    assert done.exit_code == 0, done.output
+    numbers = json.loads(out.with_suffix(".json").read_text())
+    assert seeds[0] <= numbers["seeds"] <= seeds[1]
+    assert all(row["kept"] for row in numbers["limits"])
+    # Processor time on two cores: other processes on the machine do not count.
+    assert taken < 2 * seconds
 
 
 @pytest.mark.slow
@@ -115,12 +172,11 @@ def test_a_supplement_judged_by_monte_carlo_fills_what_it_finds_cold(tmp_path):
     done = RUN.invoke(
         app, ["plan", str(other), "--supplement", "--existing-dose", str(dose), "--out", str(out)]
     )
-    assert done.exit_code != 0
+    assert isinstance(done.exception, InvalidInput)
+    assert "Simulate the case with these seeds" in str(done.exception)
 
 
 def test_options_that_do_not_go_together_are_refused(tmp_path):
-    from mcsim.invalid_input import InvalidInput
-
     for options, words in (
         (["--supplement", "--replan"], "both given"),
         (["--replan"], "no --placed"),

@@ -30,7 +30,8 @@ LONGEST_SEARCH = 40  # passes of exchanges; local optima are reached in some ten
 # Work of the shakes, in candidate–seed–point evaluations: some 1 s of one core.
 SHAKE_WORK = 1.0e9
 LEAST_SHAKES, MOST_SHAKES = 6, 40
-STARTS = 12  # sets of needles tried at first
+STARTS, FEW_STARTS = 12, 3  # sets of needles tried at first; few for a quick plan of a problem of
+MANY_PLACES = 400  # candidates or more
 STEP = 0.25  # cm; what a needle is shifted by
 
 
@@ -112,7 +113,8 @@ def first_cover(problem: Problem, goal: float, most: int = 400) -> Choice:
     Choice
         With `shortfall` > 0 if the goal is not reached.
     """
-    plan = _until_covered(_first_plan(problem, goal, most), problem, goal, most)
+    starts = STARTS if len(problem.places) < MANY_PLACES else FEW_STARTS
+    plan = _until_covered(_first_plan(problem, goal, most, starts), problem, goal, most)
     return _choice(plan, problem, goal)
 
 
@@ -159,10 +161,10 @@ def _descended(chosen: Slots, problem: Problem, goal: float) -> Slots:
     return plan
 
 
-def _first_plan(problem: Problem, goal: float, most: int) -> Slots:
+def _first_plan(problem: Problem, goal: float, most: int, starts: int = STARTS) -> Slots:
     """The best plan on one of a few sets of needles that may be used together."""
     best, best_key = np.zeros(0, np.int64), (np.inf, np.inf, np.inf)
-    for needles in needle_sets(problem.needle_distance, problem.needle_least, STARTS):
+    for needles in needle_sets(problem.needle_distance, problem.needle_least, starts):
         slots = np.flatnonzero(np.isin(problem.needles, needles)).astype(np.int64)
         part = part_of(problem, slots)
         plan = _until_covered(np.zeros(0, np.int64), part, goal, most)

@@ -15,7 +15,7 @@ from tg43.planner import SeedBound, fewest_seeds_bound
 from validation.case import Case, Implant, Prescription
 from validation.case.needle_table import NeedleTable
 from validation.case.seed_choice import SeedChoice, known_seed
-from validation.studies.plan_directions import promising_directions
+from validation.studies.plan_directions import promising_directions, sphere_directions
 from validation.studies.plan_existing import ExistingDose
 from validation.studies.plan_needles import NeedleLines, find_needles
 from validation.studies.plan_obstacles import Surroundings, surroundings_of
@@ -143,7 +143,16 @@ def plan_implant(
     reaching = [found for found in choices if len(found.candidates)]
     if not reaching:
         raise NoPlan(_no_needles(choices[0], target))
-    best = search(planning, reaching, threads=threads, say=lambda trial: say(_in_words(trial, settings)))
+
+    def searched(among: list[NeedleLines]) -> Trial:
+        return search(planning, among, threads=threads, say=lambda trial: say(_in_words(trial, settings)))
+
+    best = searched(reaching)
+    if best.d90 < settings.prescription and not (settings.directions or settings.mixed):
+        everywhere = needle_choices(around, settings, places, lines, sphere_directions())
+        say(f"none of {len(choices)} directions does: all {len(everywhere)} are tried")
+        more = searched([found for found in everywhere if len(found.candidates)])
+        best = min(best, more, key=lambda trial: trial.key(settings.prescription))
     return _plan(case, target, planning, best, existing)
 
 
@@ -186,10 +195,15 @@ def prepare(
 
 
 def needle_choices(
-    around: Surroundings, settings: PlanSettings, existing: FloatArray, lines: FloatArray | None = None
+    around: Surroundings,
+    settings: PlanSettings,
+    existing: FloatArray,
+    lines: FloatArray | None = None,
+    directions: FloatArray | None = None,
 ) -> list[NeedleLines]:
     """Sets of candidate needles to be tried: one for each direction, or one for all if they may be mixed."""
-    directions = np.array(settings.directions, dtype=np.float64).reshape(-1, 3)
+    if directions is None:
+        directions = np.array(settings.directions, dtype=np.float64).reshape(-1, 3)
     if not len(directions):
         directions = promising_directions(around, settings, existing)
     directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)

@@ -14,8 +14,9 @@ from validation.studies.plan_settings import PlanSettings
 FloatArray = NDArray[np.float64]
 
 COARSE_STEP = 0.5  # cm; lattice on which directions are compared
-PLANNED = 3  # directions that are planned with
-LEAST_ANGLE = 40.0  # degrees between two of them
+# Directions tried and degrees between two of them: one by one, and together in one plan.
+TRIED, LEAST_ANGLE = 16, 20.0
+MIXED, LEAST_ANGLE_MIXED = 3, 40.0
 # A centimetre more of tissue on the way counts as much as this part of the seed places.
 DEPTH_WEIGHT = 0.03
 
@@ -48,8 +49,10 @@ def promising_directions(around: Surroundings, settings: PlanSettings, existing:
     Returns
     -------
     ndarray, shape (d, 3)
-        At most three unit vectors, skin to tip, at least 40 degrees apart; the best first.
+        Unit vectors, skin to tip, the best first: at most 16, at least 20 degrees apart; at most 3, at least 40
+        degrees apart, if one plan may use all of them.
     """
+    most, angle = (MIXED, LEAST_ANGLE_MIXED) if settings.mixed else (TRIED, LEAST_ANGLE)
     directions = sphere_directions()
     score = np.zeros(len(directions))
     for i, direction in enumerate(directions):
@@ -60,7 +63,7 @@ def promising_directions(around: Surroundings, settings: PlanSettings, existing:
     chosen: list[int] = []
     # Rounded: directions that differ in the last digit only keep their order.
     for i in np.lexsort((np.arange(len(score)), -np.round(score, 9))):
-        apart = all(directions[i] @ directions[j] < np.cos(np.radians(LEAST_ANGLE)) for j in chosen)
-        if apart and (score[i] > 0 or not chosen) and len(chosen) < PLANNED:
+        apart = all(directions[i] @ directions[j] < np.cos(np.radians(angle)) - 1e-9 for j in chosen)
+        if apart and (score[i] > 0 or not chosen) and len(chosen) < most:
             chosen.append(int(i))
     return directions[chosen]

@@ -1,10 +1,11 @@
-"""Why no plan reaches the prescription: each limit is lifted by itself and the reachable D90 compared."""
+"""Why no plan reaches the prescription: limits are lifted one by one, then in pairs, and the reachable D90 compared."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +16,25 @@ from validation.case.seed_choice import SeedChoice
 from validation.studies.plan import needle_choices, prepare
 from validation.studies.plan_existing import ExistingDose
 from validation.studies.plan_search import reachable_d90
-from validation.studies.plan_settings import Margins, PlanSettings
+from validation.studies.plan_settings import PlanSettings
 
 FloatArray = NDArray[np.float64]
 
 
+Change = Callable[[PlanSettings], PlanSettings]
+TOGETHER = 3  # limits that help most, lifted two by two where none suffices by itself
+
+
 @dataclass(frozen=True)
 class Relaxation:
-    """What lifting one limit would do.
+    """What lifting a limit would do.
 
     Attributes
     ----------
     limit : str
         Which one, and to what it was lifted.
+    option : str
+        What to add to the command for it.
     d90 : float
         That a quick search then reaches, Gy.
     suffices : bool
@@ -35,54 +42,54 @@ class Relaxation:
     """
 
     limit: str
+    option: str
     d90: float
     suffices: bool
 
 
-def relaxations(settings: PlanSettings, kinds: tuple[str, ...]) -> list[tuple[str, PlanSettings]]:
-    """The settings with one limit lifted, and what to call that.
+def relaxations(settings: PlanSettings, kinds: tuple[str, ...]) -> list[tuple[str, str, Change]]:
+    """What each limit is called lifted, the option for it, and the settings with it lifted.
 
     Examples
     --------
-    >>> [text for text, _ in relaxations(PlanSettings(120.0), ())][0]
+    >>> [text for text, *_ in relaxations(PlanSettings(120.0), ())][0]
     'seeds 5 instead of 10 mm from the skin'
     """
     margins = settings.margins
-    lifted: list[tuple[str, PlanSettings]] = []
+    lifted: list[tuple[str, str, Change]] = []
 
-    def margin(text: str, changed: Margins) -> None:
-        lifted.append((text, replace(settings, margins=changed)))
+    def margin(text: str, option: str, **changed: float) -> None:
+        lifted.append((text, option, lambda s: replace(s, margins=replace(s.margins, **changed))))
+
+    def setting(text: str, option: str, **changed: object) -> None:
+        lifted.append((text, option, lambda s: replace(s, **changed)))  # type: ignore[arg-type]
 
     if margins.skin > 0:
         half = margins.skin / 2
-        margin(
-            f"seeds {10 * half:g} instead of {10 * margins.skin:g} mm from the skin",
-            replace(margins, skin=half),
-        )
-        margin("no distance of seeds from the skin", replace(margins, skin=0.0))
+        text = f"seeds {10 * half:g} instead of {10 * margins.skin:g} mm from the skin"
+        margin(text, f"--skin {10 * half:g}", skin=half)
+        margin("no distance of seeds from the skin", "--skin 0", skin=0.0)
     for kind in kinds:
         value = getattr(margins, kind)
         if value > 0:
-            margin(f"no clearance from {kind} (was {10 * value:g} mm)", replace(margins, **{kind: 0.0}))
-    margin("seeds up to 3 mm outside the target", replace(margins, outside=margins.outside + 0.3))
-    lifted += [
-        (
-            f"needles {5 * settings.needle_spacing:g} instead of {10 * settings.needle_spacing:g} mm apart",
-            replace(settings, needle_spacing=settings.needle_spacing / 2),
-        ),
-        (
-            f"neighbouring seeds up to 20 instead of {10 * settings.seed_most:g} mm apart",
-            replace(settings, seed_most=2.0),
-        ),
-        (
-            f"seeds of {1.5 * max(settings.strengths_mbq):g} instead of {max(settings.strengths_mbq):g} MBq",
-            replace(settings, strengths_mbq=(1.5 * max(settings.strengths_mbq),)),
-        ),
-    ]
+            option = "--allow that structure" if kind == "other" else f"--{kind}-margin 0"
+            margin(f"no clearance from {kind} (was {10 * value:g} mm)", option, **{kind: 0.0})
+    outside = margins.outside + 0.3
+    margin(
+        f"seeds up to {10 * outside:g} mm outside the target", f"--outside {10 * outside:g}", outside=outside
+    )
+    half = settings.needle_spacing / 2
+    text = f"needles {10 * half:g} instead of {10 * settings.needle_spacing:g} mm apart"
+    setting(text, f"--needle-spacing {10 * half:g}", needle_spacing=half)
+    text = f"neighbouring seeds up to 20 instead of {10 * settings.seed_most:g} mm apart"
+    setting(text, f"--seed-spacing {10 * settings.seed_least:g}:20", seed_most=2.0)
+    strong = max(settings.strengths_mbq)
+    text = f"seeds of {1.5 * strong:g} instead of {strong:g} MBq"
+    setting(text, f"--strength {1.5 * strong:g}", strengths_mbq=(1.5 * strong,))
     if settings.directions:
-        lifted.append(("any needle direction", replace(settings, directions=(), mixed=False)))
+        setting("any needle direction", "--direction auto", directions=(), mixed=False)
     else:
-        lifted.append(("needles of several directions in one plan", replace(settings, mixed=True)))
+        setting("needles of several directions in one plan", "--mix-directions", mixed=True)
     return lifted
 
 
@@ -113,44 +120,71 @@ def why_infeasible(
     Returns
     -------
     list of Relaxation
-        Those that suffice first, then by the D90 they allow.
+        Those that suffice first, then by the D90 they allow. Where no limit suffices by itself, the three that help
+        most are lifted two by two as well.
     """
     places = np.zeros((0, 3)) if existing is None else existing.positions
     planning, around = prepare(case, target, settings, seed, source, existing, existing_dose)
     kinds = tuple(dict.fromkeys(obstacle.kind for obstacle in around.obstacles))
 
-    def lift(what: tuple[str, PlanSettings]) -> Relaxation:
-        text, lifted = what
+    def lift(what: tuple[str, str, Change]) -> Relaxation:
+        text, option, change = what
+        lifted = change(settings)
         choices = needle_choices(around.with_margins(lifted.margins), lifted, places, lines)
         changed = replace(planning, settings=lifted)
         reached = max(reachable_d90(changed, needles, max(lifted.strengths_mbq)) for needles in choices)
-        return Relaxation(text, reached, bool(reached >= settings.prescription))
+        return Relaxation(text, option, reached, bool(reached >= settings.prescription))
 
-    found = []
-    with ThreadPoolExecutor(threads) as pool:
-        for one in pool.map(lift, relaxations(settings, kinds)):
+    def lifted(several: list[tuple[str, str, Change]]) -> list[Relaxation]:
+        found = []
+        for one in pool.map(lift, several):
             say(f"{one.limit}: D90 {one.d90:.0f} Gy")
             found.append(one)
-    return sorted(found, key=lambda r: (not r.suffices, -round(min(r.d90, settings.prescription), 3)))
+        return sorted(found, key=lambda r: (not r.suffices, -round(min(r.d90, settings.prescription), 3)))
+
+    single = relaxations(settings, kinds)
+    with ThreadPoolExecutor(threads) as pool:
+        found = lifted(single)
+        if any(one.suffices for one in found):
+            return found
+        by_option = {option: (text, option, change) for text, option, change in single}
+        # Two values of one option do not go together.
+        helping = {_names(one.option): by_option[one.option] for one in reversed(found)}
+        best = [helping[_names(one.option)] for one in found if by_option[one.option] in helping.values()][
+            :TOGETHER
+        ]
+        pairs = [_both(a, b) for a, b in combinations(best, 2)]
+        return lifted(pairs) + found
+
+
+def _both(a: tuple[str, str, Change], b: tuple[str, str, Change]) -> tuple[str, str, Change]:
+    return f"{a[0]} and {b[0]}", f"{a[1]} {b[1]}", lambda settings: b[2](a[2](settings))
+
+
+def _names(options: str) -> tuple[str, ...]:
+    """Options without their values."""
+    return tuple(word for word in options.split() if word.startswith("--"))
 
 
 def in_words(found: list[Relaxation], target: str, d90: float, prescription: float) -> str:
-    """One sentence on what stands in the way.
+    """One sentence on what stands in the way and what to do.
 
     Examples
     --------
-    >>> in_words([Relaxation("no clearance from bone (was 1 mm)", 121.0, True)], "PTV", 96.0, 120.0)
-    'D90 of PTV is 96.0 Gy at best, expected at least 120 Gy. It is reached with: no clearance from bone (was 1 mm).'
+    >>> bone = Relaxation("no clearance from bone (was 1 mm)", "--bone-margin 0", 121.0, True)
+    >>> in_words([bone], "PTV", 96.0, 120.0).split(" (it is reached with ")[0]
+    'D90 of PTV is 96.0 Gy at best, expected at least 120 Gy'
     """
-    enough = [r.limit for r in found if r.suffices]
+    # Of two values of one option the milder stands first.
+    enough = list({_names(one.option): one for one in reversed(found) if one.suffices}.values())[::-1]
     if enough:
-        return (
-            f"D90 of {target} is {d90:.1f} Gy at best, expected at least {prescription:g} Gy. It is reached with: "
-            + "; or with: ".join(enough)
-            + "."
-        )
-    near = "; ".join(f"{r.limit}: {r.d90:.0f} Gy" for r in found[:3])
+        why = "it is reached with " + ", or with ".join(one.limit for one in enough)
+        advice = "Plan with " + ", or ".join(one.option for one in enough)
+    else:
+        near = "; ".join(f"{one.limit}: {one.d90:.0f} Gy" for one in found[:TOGETHER])
+        why = f"no two limits lifted suffice; {near}"
+        advice = "Change several limits"
     return (
-        f"D90 of {target} is {d90:.1f} Gy at best, expected at least {prescription:g} Gy. No limit lifted by itself "
-        f"suffices ({near}). Lift several, or plan with another direction."
+        f"D90 of {target} is {d90:.1f} Gy at best, expected at least {prescription:g} Gy ({why}). {advice}, or keep "
+        f"the closest plan with --best-effort."
     )

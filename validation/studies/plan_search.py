@@ -32,6 +32,7 @@ FloatArray = NDArray[np.float64]
 AIM = 1.003
 # Sampled doses give D90 within 0.2 %; a plan counts as covering while it is sought from this much above.
 SAMPLED_AIM = 1.001
+SEARCHED = 3  # sets of needles searched in full: the first, and those on which a quick plan is best
 POLISH = 6.0  # times the usual search for the plan that is taken
 ROUNDS = 6  # of aiming higher where it does
 
@@ -161,19 +162,20 @@ def search(
 ) -> Trial:
     """Choose needles, seeds and their strength.
 
-    The strongest seeds need the fewest, so sets of needles compete with these. Weaker ones are tried on the sets that
-    need the fewest, as long as as many of them do, and the plan of least cost is improved further.
+    The strongest seeds need the fewest, so sets of needles compete with these: by a quick plan, then the first set and
+    the best two others by the full search. Weaker seeds are tried on the sets that need the fewest, while as many of
+    them do, and the plan of least cost is improved further.
 
     Parameters
     ----------
     planning : Planning
         Patient, settings, dosimetry.
     choices : sequence of NeedleLines
-        Sets of candidate needles to choose from, each with at least one candidate.
+        Sets of candidate needles to choose from, each with at least one candidate; the most promising first.
     threads : int
         Sets of needles searched at once; the plan does not depend on it.
     say : callable
-        Receives the plan of each set of needles.
+        Receives the plan of each set of needles searched in full.
 
     Returns
     -------
@@ -183,8 +185,15 @@ def search(
     strengths = sorted(planning.settings.strengths_mbq, reverse=True)
     prescription = planning.settings.prescription
 
-    def strongest(lines: NeedleLines) -> tuple[Problem, Trial]:
+    def quick(lines: NeedleLines) -> tuple[tuple[float, int, float], NeedleLines, Problem]:
         unit = planning.problem(lines.candidates)
+        if len(choices) <= SEARCHED:
+            return (0.0, 0, 0.0), lines, unit
+        plan = _quick_plan(planning, unit, strengths[0])
+        return (round(plan.shortfall, 4), len(plan.slots), round(plan.cost, 6)), lines, unit
+
+    def strongest(found: tuple[tuple[float, int, float], NeedleLines, Problem]) -> tuple[Problem, Trial]:
+        _, lines, unit = found
         return unit, _verified(planning, lines, unit, strengths[0], None)
 
     def weaker(started: tuple[Problem, Trial]) -> Trial:
@@ -199,7 +208,10 @@ def search(
 
     with ThreadPoolExecutor(threads) as pool:
         started = []
-        for unit, trial in pool.map(strongest, choices):
+        # The order of equals is that of the choices: sorting is stable.
+        promising, *others = pool.map(quick, choices)
+        preferred = sorted(others, key=lambda found: found[0])[: SEARCHED - 1]
+        for unit, trial in pool.map(strongest, [promising, *preferred]):
             say(trial)
             started.append((unit, trial))
         first = min(trial.key(prescription)[:2] for _, trial in started)
@@ -266,7 +278,11 @@ def reachable_d90(planning: Planning, lines: NeedleLines, strength_mbq: float) -
         order = np.argsort(base)
         below = np.cumsum(planning.target.weights[order]) / planning.target.weights.sum()
         return float(base[order][np.searchsorted(below, 0.1)])
-    problem = _of_strength(planning.problem(lines.candidates), strength_mbq)
-    goal = AIM * planning.settings.prescription
-    choice = first_cover(problem, goal, planning.settings.largest_seed_count)
-    return (1.0 - choice.shortfall) * goal
+    choice = _quick_plan(planning, planning.problem(lines.candidates), strength_mbq)
+    return (1.0 - choice.shortfall) * AIM * planning.settings.prescription
+
+
+def _quick_plan(planning: Planning, unit: Problem, strength_mbq: float) -> Choice:
+    settings = planning.settings
+    problem = _of_strength(unit, strength_mbq)
+    return first_cover(problem, AIM * settings.prescription, settings.largest_seed_count)

@@ -64,10 +64,18 @@ def summary(plan: Plan, dosimetry: Dosimetry, threads: int = 1) -> dict[str, obj
             for name, values in doses.items()
             if plan.case.structures[name].role != "target"
         },
-        "fewest_seeds": {"at_least": plan.bound.at_least, "proved_fewest": plan.bound.proved},
+        "fewest_seeds": fewest_seeds(plan),
         "limits": limits(plan),
         "seed_places": {"in_target": plan.wanted, "refused": plan.refused},
     }
+
+
+def fewest_seeds(plan: Plan) -> dict[str, object]:
+    """How few planned seeds could do by mixed-integer programming, and whether the plan has as few."""
+    count = len(plan.planned)
+    # The program sees fewer points than the search and may so ask for more than the search has found to do.
+    at_least = min(plan.bound.at_least, count)
+    return {"at_least": at_least, "proved_fewest": at_least == count}
 
 
 def needle_rows(planned: Implant) -> list[dict[str, object]]:
@@ -257,9 +265,23 @@ def in_lines(numbers: dict[str, object]) -> list[str]:
     )
     for name, values in organs.items():
         lines.append(f"{name}: " + ", ".join(f"{index} {value:.1f} Gy" for index, value in values.items()))
-    how = "which is the fewest" if few["proved_fewest"] else f"at least {few['at_least']} are needed"
-    lines.append(f"seeds: {numbers['seeds']}, {how} (mixed-integer program on sample points of the target)")
+    lines.append(_number_of_seeds(int(numbers["seeds"]), few))  # type: ignore[call-overload]
     for row in rows:
         value = "far" if row["value"] is None else f"{row['value']:.1f}"
         lines.append(f"{'kept' if row['kept'] else 'NOT KEPT'}: {row['limit']}: {value}")
     return lines
+
+
+def _number_of_seeds(seeds: int, few: dict[str, object]) -> str:
+    """How good the number of seeds is: proved, within a bound, or the search's alone."""
+    on = "on the sample points of the target and these needles"
+    if few["proved_fewest"]:
+        return f"{seeds} seeds are the fewest: proved by mixed-integer programming {on}"
+    least = few["at_least"]
+    assert isinstance(least, int)
+    if least <= 0:
+        return f"{seeds} seeds by search; there is no bound, because the prescription is not reached"
+    return (
+        f"{seeds} seeds by search; linear programming proves that fewer than {least} cannot do, {on}: at most "
+        f"{seeds - least} too many"
+    )
