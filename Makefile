@@ -9,7 +9,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --gener
 	--quiet --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo validate benchmark test test-slow test-all lint format lock clean
+.PHONY: help demo validate benchmark test test-cluster test-slow test-all lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ benchmark: $(VENV)/.run ## how fast, beside a yardstick: docs/performance.md (10
 
 test: $(VENV)/.dev ## the tests, without the slow ones
 	$(BIN)/python -m pytest -m "not slow" --durations=10
+
+test-cluster: $(VENV)/.dev ## the workflow on a Slurm cluster on this machine, with faults (3 min; needs Debian's Slurm)
+	$(BIN)/python -m pytest tests/slurm
 
 test-slow: $(VENV)/.dev ## the slow tests alone
 	$(BIN)/python -m pytest -m slow --durations=10
