@@ -45,6 +45,12 @@ def test_a_generated_lesion_is_planned_or_the_reason_told(number):
     print(in_words(lifted, "PTV", plan.d90, settings.prescription))
 
 
+def test_the_plan_does_not_depend_on_the_number_of_threads():
+    case = generated_lesion(10)
+    one, two = (plan_implant(case, "PTV", PlanSettings(130.0), threads=threads) for threads in (1, 2))
+    assert one.case.digest() == two.case.digest()
+
+
 def pelvis() -> Case:
     """A target of 45 cm³ in the middle of a pelvis of solids."""
     x, y, z = np.arange(-15, 15.01, 0.3), np.arange(-11, 11.01, 0.3), np.arange(-10, 10.01, 0.25)

@@ -185,15 +185,13 @@ def search(
     strengths = sorted(planning.settings.strengths_mbq, reverse=True)
     prescription = planning.settings.prescription
 
-    def quick(lines: NeedleLines) -> tuple[tuple[float, int, float], NeedleLines, Problem]:
-        unit = planning.problem(lines.candidates)
-        if len(choices) <= SEARCHED:
-            return (0.0, 0, 0.0), lines, unit
-        plan = _quick_plan(planning, unit, strengths[0])
-        return (round(plan.shortfall, 4), len(plan.slots), round(plan.cost, 6)), lines, unit
+    def quick(lines: NeedleLines) -> tuple[float, int, float]:
+        # Its problem is not kept: that of all directions may take a gigabyte.
+        plan = _quick_plan(planning, planning.problem(lines.candidates), strengths[0])
+        return round(plan.shortfall, 4), len(plan.slots), round(plan.cost, 6)
 
-    def strongest(found: tuple[tuple[float, int, float], NeedleLines, Problem]) -> tuple[Problem, Trial]:
-        _, lines, unit = found
+    def strongest(lines: NeedleLines) -> tuple[Problem, Trial]:
+        unit = planning.problem(lines.candidates)
         return unit, _verified(planning, lines, unit, strengths[0], None)
 
     def weaker(started: tuple[Problem, Trial]) -> Trial:
@@ -208,10 +206,11 @@ def search(
 
     with ThreadPoolExecutor(threads) as pool:
         started = []
-        # The order of equals is that of the choices: sorting is stable.
-        promising, *others = pool.map(quick, choices)
-        preferred = sorted(others, key=lambda found: found[0])[: SEARCHED - 1]
-        for unit, trial in pool.map(strongest, [promising, *preferred]):
+        promising, *others = choices
+        if len(choices) > SEARCHED:
+            keys = list(pool.map(quick, others))
+            others = [others[i] for i in sorted(range(len(others)), key=lambda i: keys[i])[: SEARCHED - 1]]
+        for unit, trial in pool.map(strongest, [promising, *others]):
             say(trial)
             started.append((unit, trial))
         first = min(trial.key(prescription)[:2] for _, trial in started)
