@@ -17,6 +17,7 @@ from validation.report.number_text import duration, measured, number
 from validation.report.study_figures import (
     course_figure,
     index_figure,
+    map_figure,
     sobol_figure,
     spread_text,
     tornado_figure,
@@ -55,9 +56,11 @@ def headline(study: Study, summary: Summary) -> list[str]:
         if (r.structure, r.index) == (target, "D90") and r.variance_reduction == r.variance_reduction
     ]  # fmt: skip
     if gains:
+        least, most = (f"{g:.0f}" if g >= 2.0 else f"{g:.1f}" for g in (min(gains), max(gains)))
+        times = most if least == most else f"{least} to {most}"
         lines.append(
-            f"TG-43 as control variate makes the variance of the mean D90 {min(gains):.0f} to {max(gains):.0f} times "
-            f"smaller than Monte Carlo alone of the same CPU time."
+            f"With TG-43 as control variate the variance of the mean D90 is {times} times smaller than by Monte Carlo "
+            f"alone of the same CPU time."
         )
     return lines
 
@@ -99,6 +102,7 @@ def render_study(study: Study, summary: Summary) -> str:
         headline=headline(study, summary),
         indices=_figure(index_figure(study, summary), "indices"),
         kind=settings.kind,
+        maps=_figure(map_figure(study), "maps"),
         notes=_notes(study),
         plotly_js=Markup(get_plotlyjs()),
         prescription=settings.prescription_gy,
@@ -131,6 +135,7 @@ def _facts(study: Study, summary: Summary) -> list[tuple[str, str]]:
     settings = study.settings
     engines = {
         "tg43": "TG-43", "monte_carlo": "Monte Carlo", "sobol": "TG-43 for Sobol’ indices (base samples)",
+        "alternatives": "Monte Carlo for alternatives",
     }  # fmt: skip
     of_each = (
         "all members have the same"
@@ -146,7 +151,10 @@ def _facts(study: Study, summary: Summary) -> list[tuple[str, str]]:
         ("Random seeds", f"displacements {settings.study_seed}; Monte Carlo {settings.run_seed}, {of_each}"),
     ]  # fmt: skip
     facts += [
-        (f"CPU time of a {engines[e]} member", f"{duration(cost)}, all {len(settings.scenarios)} scenarios")
+        (
+            f"CPU time of a {engines[e]} member",
+            f"{duration(cost) if cost >= 1.0 else f'{1000 * cost:.3g} ms'}, all {len(settings.scenarios)} scenarios",
+        )
         for e, cost in summary.costs.items()
     ]
     if best := summary.allocation:

@@ -282,6 +282,61 @@ def tornado_figure(study: Study, summary: Summary) -> go.Figure | None:
     return figure
 
 
+def map_figure(study: Study) -> go.Figure | None:
+    """Dose of the plan, mean dose over the members of the widest displacement, and their difference; None without."""
+    if "map_dose" not in study.data:
+        return None
+    data, settings = study.data, study.settings
+    plan, *others = settings.scenarios
+    still = [s for s in others if settings.change(s) is None] or others
+    changed = [s for s in others if settings.change(s) is not None and s.sigma_mm == still[-1].sigma_mm]
+    shown = [still[-1], *(changed[-1:] if changed else [])]
+    x, y = data.map_x.values, data.map_y.values
+    of = {s: data.map_dose.sel(scenario=s.name).values.T for s in (plan, *shown)}
+    titles = [
+        "plan",
+        *(html.escape(s.name) for s in shown),
+        *(f"{html.escape(s.name)}, minus plan" for s in shown),
+    ]
+    figure = make_subplots(
+        rows=1, cols=len(titles), column_titles=titles, shared_yaxes=True, horizontal_spacing=0.02
+    )
+    top = 2.0 * (settings.prescription_gy or float(np.median(of[plan])))
+    for c, s in enumerate((plan, *shown), start=1):
+        figure.add_trace(
+            go.Heatmap(
+                x=x, y=y, z=of[s], zmin=0.0, zmax=top, colorscale="Viridis", showscale=c == 1,
+                colorbar={"title": "Gy", "x": 1.0, "len": 0.48, "y": 0.77, "thickness": 12},
+                hovertemplate="%{z:.0f} Gy<extra></extra>",
+            ), row=1, col=c,
+        )  # fmt: skip
+    for c, s in enumerate(shown, start=2 + len(shown)):
+        figure.add_trace(
+            go.Heatmap(
+                x=x, y=y, z=of[s] - of[plan], zmin=-0.5 * top, zmax=0.5 * top, colorscale="RdBu_r",
+                showscale=c == len(titles),
+                colorbar={"title": "ΔGy", "x": 1.0, "len": 0.48, "y": 0.23, "thickness": 12},
+                hovertemplate="%{z:+.0f} Gy<extra></extra>",
+            ), row=1, col=c,
+        )  # fmt: skip
+    for c in range(1, len(titles) + 1):
+        figure.add_trace(
+            go.Contour(
+                x=x, y=y, z=data.map_target.values.T, contours={"start": 0.5, "end": 0.5, "coloring": "none"},
+                line={"color": "#000" if c > 1 + len(shown) else "#fff", "width": 2}, showscale=False,
+                hoverinfo="skip",
+            ), row=1, col=c,
+        )  # fmt: skip
+        first = "" if c == 1 else str(c)
+        figure.update_yaxes(scaleanchor=f"x{first}", autorange="reversed", row=1, col=c)
+    figure.update_xaxes(title_text="x / cm", constrain="domain")
+    figure.update_yaxes(constrain="domain")
+    figure.update_yaxes(title_text="y / cm", row=1, col=1)
+    figure.update_layout(height=340, **_LAYOUT)
+    figure.update_layout(margin={"r": 70})
+    return figure
+
+
 def spread_text(low: float, high: float) -> str:
     """Percentiles shown as a band, in words.
 

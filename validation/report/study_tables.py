@@ -178,7 +178,7 @@ def effect_rows(study: Study) -> list[Row]:
     rows = []
     for index in ("D90", "V100"):
         for effect in effects(study, 0, index):
-            unit = "" if effect.unit == "1" else f"\u00a0{effect.unit}"
+            unit = "\u00a0pp" if effect.unit == "%" else f"\u00a0{effect.unit}"
             rows.append(
                 Row(
                     effect.alternative,

@@ -20,6 +20,8 @@ FILETYPE, FORMAT_VERSION = "seedmc-study", "1.0"
 ENGINES = ("tg43", "monte_carlo", "sobol", "alternatives")
 # Variables with times: they differ from run to run and are not compared.
 COSTS = tuple(f"{engine}_cost" for engine in ENGINES)
+# What the part with TG-43 member 0 has besides.
+_OF_FIRST_MEMBER = ("day", "course_value", "map_x", "map_y", "map_target", "map_dose")
 MEMBER_OF = {engine: f"{engine}_member" for engine in ENGINES}
 
 
@@ -195,8 +197,9 @@ def merge_studies(studies: Sequence[Study]) -> Study:
             if name not in merged.variables:
                 merged[name] = joined[name]
     for data in (s.data for s in studies if "course_value" in s.data):
-        for name in ("day", "course_value"):
-            merged[name] = data[name]
+        for name in _OF_FIRST_MEMBER:
+            if name in data.variables:
+                merged[name] = data[name]
         break
     return Study(first.settings, merged)
 

@@ -21,6 +21,7 @@ from validation.studies.study_alternatives import (
 )
 from validation.studies.study_courses import dose_courses
 from validation.studies.study_file import ENGINES, MEMBER_OF, Study, empty_dataset
+from validation.studies.study_maps import MAP_MEMBERS, dose_maps
 from validation.studies.study_monte_carlo import MemberSimulations, monte_carlo_options, tissue_ratio
 from validation.studies.study_settings import PARTS, StudySettings, plain_digest, refuse_other_case
 from validation.studies.study_sobol import ROWS, sobol_members
@@ -76,7 +77,7 @@ class StudyJobs:
         if settings.media_digest and found != settings.media_digest:
             raise InvalidInput(
                 f"digest of the CT curve {settings.hounsfield_curve} is {found[:16]}, expected "
-                f"{settings.media_digest[:16]} as in the settings (the file was changed). Restore it or make settings anew."
+                f"{settings.media_digest[:16]} as in the settings (the file was changed). Restore it, or make settings."
             )
         self._on_phase_space = on_phase_space
         self.voxels: StudyVoxels = study_voxels(case, settings)
@@ -147,6 +148,7 @@ class StudyJobs:
         ):
             put(data, name, dims, values, units="see index_unit", description=text)
         if members[0] == 0:
+            self._maps(data)
             days, courses = dose_courses(
                 self.case, self.settings, self.voxels, self.source, self.tissue_ratio(), self.threads
             )
@@ -161,6 +163,19 @@ class StudyJobs:
         )  # fmt: skip
         if on_member:
             on_member(len(members))
+
+    def _maps(self, data: xr.Dataset) -> None:
+        x, y, z, inside, dose = dose_maps(self.case, self.settings, self.voxels, self.source, self.threads)
+        put(data, "map_x", ("map_x",), x, units="cm", description="voxel-centre x of the maps")
+        put(data, "map_y", ("map_y",), y, units="cm", description="voxel-centre y of the maps")
+        put(
+            data, "map_target", ("map_x", "map_y"), inside, units="1",
+            description=f"part of the voxel inside the target, z = {z:.2f} cm",
+        )  # fmt: skip
+        put(
+            data, "map_dose", ("scenario", "map_x", "map_y"), dose, units="Gy",
+            description=f"TG-43 dose of tissue elements, mean over {MAP_MEMBERS} members, z = {z:.2f} cm",
+        )  # fmt: skip
 
     def _monte_carlo(self, data: xr.Dataset, members: tuple[int, ...], on_member: Progress | None) -> None:
         if self._simulations is None:

@@ -220,7 +220,14 @@ def _row(
     if m.y.size:
         found |= _monte_carlo(m)
     n, both = len(m.y), len(m.plain) >= len(m.y) >= FEWEST_PAIRS
-    if both and np.ptp(m.y) > 0.0:
+    alike = bool(m.plain.size) and float(np.ptp(m.plain)) <= 1e-12 * abs(float(m.plain[0]))
+    if alike and n:
+        # Members that differ in their histories alone have no spread but noise, and nothing to be controlled by.
+        found |= {
+            "monte_carlo_mean": found["plain_mean"], "monte_carlo_mean_std_dev": found["plain_mean_std_dev"],
+            "monte_carlo_spread": 0.0, "plain_spread": 0.0, "tg43_spread": 0.0,
+        }  # fmt: skip
+    elif both and np.ptp(m.y) > 0.0:
         found |= _controlled(m, costs)
         if distribution:
             found |= _quantiles(m)
