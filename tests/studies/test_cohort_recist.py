@@ -164,6 +164,18 @@ def test_diameters_in_cm_are_the_same(table):
     assert [v.sum_mm for v in b.visits] == pytest.approx([v.sum_mm for v in a.visits], nan_ok=True)
 
 
+def test_a_new_lesion_in_a_row_counts_for_the_patient(table):
+    lines = VISITS.replace("height_mm", "height_mm,new lesion").splitlines()
+    lines = [lines[0], *(f"{line},{'yes' if 'P1,1,A,2' in line else ''}" for line in lines[1:])]
+    text = "\n".join(lines)
+    of_patients = {(v.name, v.time): v.category for v in cohort_response(table(text)).visits}
+    assert of_patients[("P1", 2.0)] == "PD"
+    assert of_patients[("P2", 2.0)] == "SD"
+    assert cohort_response(table(text)).groups[0].counts["PD"] == 1
+    of_lesions = {(v.name, v.time): v.category for v in cohort_response(table(text), "lesion").visits}
+    assert of_lesions[("P1, 2", 2.0)] == "SD"  # 30 of 40 mm, and the new lesion is not its own
+
+
 def test_small_targets_are_told(table):
     small = VISITS.replace("24,20,20", "14,12,12")
     assert "1 of 3 lesions are below the size" in cohort_response(table(small)).notes[0]

@@ -182,6 +182,18 @@ def test_refusals(table, before, after, told):
         cohort_survival(table(TABLE.replace(before, after)))
 
 
+def test_follow_up_is_that_of_the_censored(table):
+    # Reverse Kaplan-Meier of 6-MP by hand: who is censored, of those followed to that week.
+    rows = "\n".join(
+        f"{g},{abs(t)},{int(t > 0)}" for g, x in (("6-MP", SIX_MP), ("placebo", PLACEBO)) for t in x
+    )
+    six_mp, placebo = cohort_survival(table(f"group,DFS weeks,DFS event\n{rows}")).endpoints[0].groups
+    factors = {6: 20 / 21, 9: 15 / 16, 10: 14 / 15, 11: 11 / 12, 17: 9 / 10, 19: 8 / 9, 20: 7 / 8, 25: 4 / 5}
+    curve = np.cumprod(list(factors.values()))
+    assert six_mp.follow_up == list(factors)[int(np.argmax(curve < 0.5))]
+    assert np.isnan(placebo.follow_up)
+
+
 def test_a_time_without_an_event_is_no_endpoint(table):
     result = cohort_survival(table(TABLE.replace("OS status", "remark")))
     assert [e.name for e in result.endpoints] == ["LPFS"]

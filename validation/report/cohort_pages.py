@@ -189,6 +189,10 @@ def response_page(result: CohortResponse) -> CohortPage:
     answer = f"ORR: {orr}" + (f"; Kruskal-Wallis over the categories p {_equals(p.p)}." if p else ".")
     not_evaluable = sum(g.counts[NOT_EVALUABLE] for g in result.groups)
     notes = list(result.notes)
+    if result.judged_by == "lesion":
+        notes.append(
+            "Every lesion is judged by itself; RECIST 1.1 judges patients by the sum of their target lesions."
+        )
     if not_evaluable:
         notes.append(
             f"{not_evaluable} of {total} {counted} cannot be evaluated (NE) and are in no rate and no test."

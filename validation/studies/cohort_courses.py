@@ -101,7 +101,10 @@ def lesion_courses(table: CohortTable, default_kind: str | None = None) -> tuple
         time or changes its group or kind.
     """
     time_heading, unit = _time_column(table)
-    patient, lesion = table.find("patient", "patient id", "id"), table.find("lesion", "lesion id", "target")
+    patient, lesion = (
+        table.find("patient", "patient id") or table.find("id"),
+        table.find("lesion", "lesion id", "target"),
+    )
     if patient is None and lesion is None:
         raise InvalidInput(
             f"columns of {table.path} name neither patients nor lesions, expected a column patient or lesion (rows "

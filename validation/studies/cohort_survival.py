@@ -53,7 +53,7 @@ class GroupSurvival:
         Median survival and its 95 % limits; infinite where not reached.
     follow_up : float
         Median follow-up by the reverse Kaplan–Meier estimate (Schemper and Smith 1996,
-        doi:10.1016/0197-2456(96)00075-X): events censor, censoring is the event.
+        doi:10.1016/0197-2456(96)00075-X): events censor, censoring is the event; NaN if nobody is censored.
     rates : tuple of (float, float, float)
         Survival and limits at the endpoint's times.
     """
@@ -217,7 +217,7 @@ def _endpoint(
 
 def _group(name: str, durations: np.ndarray, events: np.ndarray, times: Sequence[float]) -> GroupSurvival:
     curve = kaplan_meier(durations, events)
-    follow_up = kaplan_meier(durations, ~events).median()[0]
+    follow_up = float("nan") if events.all() else kaplan_meier(durations, ~events).median()[0]
     return GroupSurvival(name, curve, curve.median(), follow_up, tuple(curve.at(t) for t in times))
 
 
