@@ -18,7 +18,7 @@ from validation.case import Case, built_in
 from validation.case import neck_shapes as neck
 from validation.studies.plan import NoPlan, NothingToAdd, plan_implant
 from validation.studies.plan_existing import Tg43Existing
-from validation.studies.plan_infeasible import in_words, why_infeasible
+from validation.studies.plan_infeasible import Relaxation, in_words, why_infeasible
 from validation.studies.plan_settings import Margins, PlanSettings, air_kerma_strength, direction_of
 from validation.studies.plan_summary import in_lines, summary, write_summary
 from validation.studies.plan_target import Dosimetry
@@ -182,6 +182,19 @@ def test_seeds_too_far_from_the_skin_are_named_as_the_reason(patient):
     assert "it is reached with seeds 11 instead of 22 mm from the skin" in text
     assert "Plan with --skin 11" in text
     assert "--skin 0" not in text
+
+
+def test_of_two_values_of_one_option_the_first_is_named_and_pairs_are_told_apart():
+    found = [
+        Relaxation("a", "--skin 5 --outside 3", 120.0, True),
+        Relaxation("b", "--skin 5 --needle-spacing 5", 120.0, True),
+        Relaxation("c", "--skin 0 --outside 3", 120.0, True),
+        Relaxation("d", "--skin 5", 118.0, False),
+    ]
+    text = in_words(found, "PTV", 110.0, 120.0)
+    assert "reached with a, or with b)" in text
+    assert "Plan with --skin 5 --outside 3, or --skin 5 --needle-spacing 5, or keep" in text
+    assert "d: 118 Gy" in in_words(found[3:], "PTV", 110.0, 120.0)
 
 
 def test_no_way_to_the_target_is_told_with_the_reason(patient):

@@ -129,13 +129,13 @@ def why_infeasible(
 
     def lift(what: tuple[str, str, Change]) -> Relaxation:
         text, option, change = what
-        lifted = change(settings)
-        choices = needle_choices(around.with_margins(lifted.margins), lifted, places, lines)
-        changed = replace(planning, settings=lifted)
-        reached = max(reachable_d90(changed, needles, max(lifted.strengths_mbq)) for needles in choices)
+        changed = change(settings)
+        choices = needle_choices(around.with_margins(changed.margins), changed, places, lines)
+        freer = replace(planning, settings=changed)
+        reached = max(reachable_d90(freer, needles, max(changed.strengths_mbq)) for needles in choices)
         return Relaxation(text, option, reached, bool(reached >= settings.prescription))
 
-    def lifted(several: list[tuple[str, str, Change]]) -> list[Relaxation]:
+    def compared(several: list[tuple[str, str, Change]]) -> list[Relaxation]:
         found = []
         for one in pool.map(lift, several):
             say(f"{one.limit}: D90 {one.d90:.0f} Gy")
@@ -144,26 +144,24 @@ def why_infeasible(
 
     single = relaxations(settings, kinds)
     with ThreadPoolExecutor(threads) as pool:
-        found = lifted(single)
+        found = compared(single)
         if any(one.suffices for one in found):
             return found
         by_option = {option: (text, option, change) for text, option, change in single}
-        # Two values of one option do not go together.
-        helping = {_names(one.option): by_option[one.option] for one in reversed(found)}
-        best = [helping[_names(one.option)] for one in found if by_option[one.option] in helping.values()][
-            :TOGETHER
-        ]
-        pairs = [_both(a, b) for a, b in combinations(best, 2)]
-        return lifted(pairs) + found
+        best = [by_option[one.option] for one in _distinct(found)[:TOGETHER]]
+        return compared([_both(a, b) for a, b in combinations(best, 2)]) + found
 
 
 def _both(a: tuple[str, str, Change], b: tuple[str, str, Change]) -> tuple[str, str, Change]:
     return f"{a[0]} and {b[0]}", f"{a[1]} {b[1]}", lambda settings: b[2](a[2](settings))
 
 
-def _names(options: str) -> tuple[str, ...]:
-    """Options without their values."""
-    return tuple(word for word in options.split() if word.startswith("--"))
+def _distinct(found: list[Relaxation]) -> list[Relaxation]:
+    """The first of those that change the same options to different values."""
+    first: dict[tuple[str, ...], Relaxation] = {}
+    for one in found:
+        first.setdefault(tuple(word for word in one.option.split() if word.startswith("--")), one)
+    return list(first.values())
 
 
 def in_words(found: list[Relaxation], target: str, d90: float, prescription: float) -> str:
@@ -175,8 +173,7 @@ def in_words(found: list[Relaxation], target: str, d90: float, prescription: flo
     >>> in_words([bone], "PTV", 96.0, 120.0).split(" (it is reached with ")[0]
     'D90 of PTV is 96.0 Gy at best, expected at least 120 Gy'
     """
-    # Of two values of one option the milder stands first.
-    enough = list({_names(one.option): one for one in reversed(found) if one.suffices}.values())[::-1]
+    enough = _distinct([one for one in found if one.suffices])
     if enough:
         why = "it is reached with " + ", or with ".join(one.limit for one in enough)
         advice = "Plan with " + ", or ".join(one.option for one in enough)
