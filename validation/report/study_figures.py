@@ -67,8 +67,8 @@ def _curves(settings: StudySettings) -> list[_Curve]:
         name = course_of(s) if by_sigma else (f"σ {s.sigma_mm:g} mm" if s.sigma_mm else "seeds in place")
         groups.setdefault(name, []).append(s)
     curves = []
-    for name, own in groups.items():
-        starts = "no change of tissue" if by_sigma else "seeds in place"
+    starts = "no change of tissue" if by_sigma else "seeds in place"
+    for name, own in sorted(groups.items(), key=lambda group: group[0] != starts):
         if name == starts or isinstance(place(plan), str):
             own.insert(0, plan)
         curves.append(_Curve(html.escape(name), tuple(place(s) for s in own), tuple(s.name for s in own)))
@@ -283,7 +283,7 @@ def tornado_figure(study: Study, summary: Summary) -> go.Figure | None:
 
 
 def map_figure(study: Study) -> go.Figure | None:
-    """Dose of the plan, mean dose over the members of the widest displacement, and their difference; None without."""
+    """Dose of the plan, median dose over the members of the widest displacement, and their difference; None without."""
     if "map_dose" not in study.data:
         return None
     data, settings = study.data, study.settings
@@ -293,11 +293,8 @@ def map_figure(study: Study) -> go.Figure | None:
     shown = [still[-1], *(changed[-1:] if changed else [])]
     x, y = data.map_x.values, data.map_y.values
     of = {s: data.map_dose.sel(scenario=s.name).values.T for s in (plan, *shown)}
-    titles = [
-        "plan",
-        *(html.escape(s.name) for s in shown),
-        *(f"{html.escape(s.name)}, minus plan" for s in shown),
-    ]
+    names = [html.escape(s.name).replace(", ", ",<br>") for s in shown]
+    titles = ["plan", *names, *(f"{name}<br>minus plan" for name in names)]
     figure = make_subplots(
         rows=1, cols=len(titles), column_titles=titles, shared_yaxes=True, horizontal_spacing=0.02
     )
@@ -323,7 +320,7 @@ def map_figure(study: Study) -> go.Figure | None:
         figure.add_trace(
             go.Contour(
                 x=x, y=y, z=data.map_target.values.T, contours={"start": 0.5, "end": 0.5, "coloring": "none"},
-                line={"color": "#000" if c > 1 + len(shown) else "#fff", "width": 2}, showscale=False,
+                line={"color": "#000" if c > 1 + len(shown) else "#fff", "width": 2}, showscale=False, showlegend=False,
                 hoverinfo="skip",
             ), row=1, col=c,
         )  # fmt: skip
@@ -332,8 +329,8 @@ def map_figure(study: Study) -> go.Figure | None:
     figure.update_xaxes(title_text="x / cm", constrain="domain")
     figure.update_yaxes(constrain="domain")
     figure.update_yaxes(title_text="y / cm", row=1, col=1)
-    figure.update_layout(height=340, **_LAYOUT)
-    figure.update_layout(margin={"r": 70})
+    figure.update_layout(height=385, **_LAYOUT)
+    figure.update_layout(margin={"r": 70, "t": 100})
     return figure
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from validation.report.number_text import NOT_DEFINED, measured, number
 from validation.studies.study_alternatives import effects
 from validation.studies.study_file import Study
-from validation.studies.study_summary import QUANTILES, IndexSummary, Summary
+from validation.studies.study_summary import QUANTILES, IndexSummary, Probability, Summary
 
 TARGET_INDICES = ("D90", "D100", "V100", "V150", "DHI")
 
@@ -100,6 +100,12 @@ def _with_spread(text: str, spread: float, places: int) -> str:
     return f"{text} ({number(spread, places)})" if spread > 0.5 * 10.0**-places else text
 
 
+def _share(p: Probability) -> str:
+    if p.lower == p.upper:
+        return "yes" if p.value else "no"
+    return f"{100 * p.value:.1f} % ({100 * p.lower:.1f} to {100 * p.upper:.1f})"
+
+
 def _probability_table(summary: Summary, scenarios: list[str]) -> Table:
     engines = list(dict.fromkeys(p.engine for p in summary.probabilities))
     rows = []
@@ -109,14 +115,15 @@ def _probability_table(summary: Summary, scenarios: list[str]) -> Table:
             Row(
                 name,
                 tuple(
-                    f"{100 * found[e].value:.1f} % ({100 * found[e].lower:.1f} to {100 * found[e].upper:.1f})"
+                    _share(found[e])
                     if e in found else NOT_DEFINED
                     for e in engines
                 ),
             )
         )  # fmt: skip
     return Table(
-        "Probability that D90 reaches the prescription", "Share of the members with its 95 % interval.",
+        "Probability that D90 reaches the prescription",
+        "Share of the members with its 95 % interval; yes or no where nothing is left to chance.",
         tuple(engines), tuple(rows),
     )  # fmt: skip
 

@@ -174,7 +174,7 @@ class StudyJobs:
         )  # fmt: skip
         put(
             data, "map_dose", ("scenario", "map_x", "map_y"), dose, units="Gy",
-            description=f"TG-43 dose of tissue elements, mean over {MAP_MEMBERS} members, z = {z:.2f} cm",
+            description=f"TG-43 dose of tissue elements, median over {MAP_MEMBERS} members, z = {z:.2f} cm",
         )  # fmt: skip
 
     def _monte_carlo(self, data: xr.Dataset, members: tuple[int, ...], on_member: Progress | None) -> None:

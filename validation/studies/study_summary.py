@@ -204,6 +204,11 @@ class _Members:
         )  # fmt: skip
 
     @property
+    def alike(self) -> bool:
+        """No member differs from another but in its histories."""
+        return bool(self.plain.size) and float(np.ptp(self.plain)) <= 1e-12 * abs(float(self.plain[0]))
+
+    @property
     def controls(self) -> FloatArray:
         return np.stack([self.scaled, self.plain], axis=1)
 
@@ -220,8 +225,7 @@ def _row(
     if m.y.size:
         found |= _monte_carlo(m)
     n, both = len(m.y), len(m.plain) >= len(m.y) >= FEWEST_PAIRS
-    alike = bool(m.plain.size) and float(np.ptp(m.plain)) <= 1e-12 * abs(float(m.plain[0]))
-    if alike and n:
+    if m.alike and n:
         # Members that differ in their histories alone have no spread but noise, and nothing to be controlled by.
         found |= {
             "monte_carlo_mean": found["plain_mean"], "monte_carlo_mean_std_dev": found["plain_mean_std_dev"],
@@ -327,9 +331,14 @@ def _probabilities(m: _Members, scenario: str, prescription: float) -> list[Prob
     found = []
     if m.plain.size:
         p = float((m.plain >= prescription).mean())
-        found.append(Probability(scenario, "TG-43", p, *wilson(p, len(m.plain))))
+        ends = (p, p) if m.alike else wilson(p, len(m.plain))
+        found.append(Probability(scenario, "TG-43", p, *ends))
     n = len(m.y)
-    if len(m.plain) >= n >= FEWEST_PAIRS:
+    if m.alike and n:
+        # One implant: its mean over the noise decides.
+        p = float(m.y.mean() >= prescription)
+        found.append(Probability(scenario, "Monte Carlo", p, p, p))
+    elif len(m.plain) >= n >= FEWEST_PAIRS:
         distribution = controlled_distribution(m.y, m.controls[:n], m.controls[n:])
         found.append(
             Probability(scenario, "Monte Carlo", *distribution.probability_of_at_least(prescription))
