@@ -16,8 +16,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "file_formats" / "cohort.md").read_
 DOSIMETRY, VISITS, COUNTS, SURVIVAL = re.findall(r"```csv\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
-def run(tmp_path, command, text, *options):
-    path = tmp_path / "table.csv"
+def run(tmp_path, command, text, *options, name="table.csv"):
+    path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     result = CliRunner().invoke(app, ["cohort", command, str(path), "--out", str(tmp_path / "out"), *options])
     if result.exception and not isinstance(result.exception, SystemExit):
@@ -69,8 +69,11 @@ def test_markup_in_names_stays_text(tmp_path):
     assert "<script" not in page
     assert "<img>" not in page
     assert "alert_1_" in page.replace("(", "_").replace(")", "_")
-    output, out = run(tmp_path, "dosimetry", DOSIMETRY.replace("lesion", evil.replace(",", "")))
-    assert "<script" not in (out / "dosimetry.html").read_text() + output
+    text = DOSIMETRY.replace("lesion", evil)
+    output, out = run(tmp_path, "dosimetry", text, name="<i>lesions[red].csv")
+    page = (out / "dosimetry.html").read_text()
+    assert "<script" not in page + output
+    assert "&lt;i&gt;lesions[red].csv" in page
 
 
 def test_formulas_do_not_reach_a_spreadsheet(tmp_path):
