@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +18,9 @@ from validation.case.seed_finder_series import PostImplantScan
 from validation.case.seed_finder_trial import filled_voxels
 from validation.cli import app
 from validation.report.post_implant import render, table_text
-from validation.studies.post_implant import PostImplantOptions, post_implant, write_check
+from validation.studies.post_implant import PostImplantOptions, post_implant, with_monte_carlo, write_check
 from validation.studies.post_implant_case import apart
-from validation.studies.post_implant_indices import tg43_indices
+from validation.studies.post_implant_indices import cut_by_grid, tg43_indices
 
 COARSE = PostImplantOptions(voxel=0.2, reach=1.2)
 
@@ -83,6 +84,42 @@ def test_files_and_page(check, tmp_path):
     assert page.count("data:image/png;base64,") == 2
     assert "10 seeds found" in page
     assert re.search(r"PTV +D90 +\d", table_text(check))
+
+
+def test_the_page_on_the_file_names_every_key(check, tmp_path):
+    write_check(check, tmp_path)
+    numbers = json.loads((tmp_path / "post_implant.json").read_text())
+    page = (Path(__file__).parents[2] / "docs" / "file_formats" / "post_implant.md").read_text()
+    assert f"filetype `{numbers['filetype']}`, format version `{numbers['format_version']}`" in page
+
+    def named(heading):
+        section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
+        cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+        return {key for cell in cells for key in re.findall("`([^`]+)`", cell)}
+
+    assert named("Keys") == set(numbers)
+    assert named("Keys of a seed") == set(numbers["seeds"][0])
+    assert named("Keys of `displacement`") == set(numbers["displacement"])
+    assert named("Keys of an index") == set(numbers["indices"]["TG-43"][0])
+
+
+def test_monte_carlo_rows_come_in_the_order_of_tg43(check, tmp_path):
+    def simulate(case, folder):
+        keys = [(c.structure, c.index, c.unit) for c in reversed(check.changes["TG-43"])]
+        return [(*key, float(len(case.implant)), 0.5) for key in [*keys, ("PTV", "D50", "Gy")]]
+
+    rows = with_monte_carlo(check, tmp_path, simulate).changes["Monte Carlo"]
+    shown = [(c.structure, c.index) for c in check.changes["TG-43"]]
+    assert [(c.structure, c.index) for c in rows] == shown
+    assert {(c.before, c.after, c.before_std_dev) for c in rows} == {(11.0, 10.0, 0.5)}
+
+
+def test_organs_cut_by_the_dose_grid_are_told(check):
+    told = next(w for w in check.warnings if "the dose grid" in w)
+    cut = cut_by_grid(check.plan, 0.2)
+    assert cut
+    assert all(name in told for name in cut)
+    assert "PTV" not in cut
 
 
 def test_another_frame_is_refused(implanted):

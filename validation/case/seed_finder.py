@@ -27,8 +27,8 @@ LEAST_ENERGY, MOST_ENERGY = 0.35, 1.6
 # and no more brightness left beside the rod than this share of its peak.
 SEEDS_ALONE = 0.75
 MOST_UNEXPLAINED = 0.3
-# In slices thicker than this, cm, a seed shows so weakly that streaks hide it: what they spoil counts if the number
-# of seeds is known and not reached. In thinner ones that would take bone for a lost seed.
+# In slices thicker than this, cm, a seed shows so weakly that streaks hide it: what they spoil counts where fewer are
+# found than were implanted. In thinner ones that would take bone for a lost seed, unless all are known to be there.
 VERY_THICK = 0.35
 
 
@@ -89,7 +89,7 @@ def find_seeds(
     region : ndarray of bool, shape (nx, ny, nz), optional
         Where seeds may be; everywhere by default.
     count : int, optional
-        Seeds known to be there: so many are returned, or the call is refused.
+        Seeds known to be there: so many are returned, or the call is refused. What streaks spoil then counts too.
     most : int, optional
         Seeds that were implanted: no more are returned, fewer may be (seeds are lost).
     length : float
@@ -124,7 +124,7 @@ def find_seeds(
     wanted = count or most
     every = search.run()
     inside = [r for r in every if search.allows(r.position)]
-    chosen = _chosen(inside, wanted if image.spacing[2] > VERY_THICK else None)
+    chosen = _chosen(inside, wanted if count or image.spacing[2] > VERY_THICK else None)
     for rod in every:
         if any(rod is r for r in chosen):
             rods.append(rod)

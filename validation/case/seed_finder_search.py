@@ -40,6 +40,8 @@ Mask = NDArray[np.bool_]
 _CONNECTED = np.ones((3, 3, 3), dtype=bool)
 # Beside air the surroundings of a seed are tissue all the same, HU.
 _LEAST_BACKGROUND = -150.0
+_LEAST_LEVEL = 120.0  # HU: vessels with contrast medium, not yet the faintest seed in slices of 5 mm
+_LEAST_TOP = 1500.0  # HU: no scale ends below
 _MARGIN = 0.6  # cm of image kept around the search region
 # A bright place that no seed explains is left alone to this distance, cm.
 _EXHAUSTED = 0.12
@@ -99,9 +101,8 @@ class Search:
         )
         part = Image(image.hu[wide], image.x[wide[0]], image.y[wide[1]], image.z[wide[2]])
         hu, inside = np.asarray(part.hu, dtype=np.float64), allowed[wide]
-        background = surroundings(hu, part.spacing)
-        background = np.maximum(background, _LEAST_BACKGROUND)
-        excess, ceiling = hu - background, float(hu[inside].max()) - background
+        background = np.maximum(surroundings(hu, part.spacing), _LEAST_BACKGROUND)
+        excess, ceiling = hu - background, max(float(hu[inside].max()), _LEAST_TOP) - background
         seen = calibrated(part, excess, ceiling, inside, wanted, length)
         return cls(part, inside, excess, ceiling, seen, max(_MOST_IN_PATCH, wanted or 0), wanted)
 
@@ -110,7 +111,7 @@ class Search:
         """Excess from which a voxel may be that of a seed: half the least peak, above noise and streaks, HU."""
         half = 0.5 * min(self.seen.least_peak(), float(np.median(self.ceiling[self.allowed])))
         # 1.48 median absolute deviations: the standard deviation of what is no seed, three of them.
-        return max(half, 3 * 1.48 * float(np.median(np.abs(self.excess[self.allowed]))))
+        return max(half, _LEAST_LEVEL, 3 * 1.48 * float(np.median(np.abs(self.excess[self.allowed]))))
 
     def run(self) -> list[Rod]:
         """Find rods; from another idea of how a seed looks where the first finds too few."""
