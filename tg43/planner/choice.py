@@ -30,8 +30,8 @@ LONGEST_SEARCH = 40  # passes of exchanges; local optima are reached in some ten
 # Work of the shakes, in candidate–seed–point evaluations: some 1 s of one core.
 SHAKE_WORK = 1.0e9
 LEAST_SHAKES, MOST_SHAKES = 6, 40
-STARTS, FEW_STARTS = 12, 3  # sets of needles tried at first; few for a quick plan of a problem of
-MANY_PLACES = 400  # candidates or more
+STARTS = 12  # sets of needles tried at first
+QUICK_STARTS = 4800  # of a quick plan: as many sets, at most, as this over the number of candidates
 STEP = 0.25  # cm; what a needle is shifted by
 
 
@@ -113,7 +113,7 @@ def first_cover(problem: Problem, goal: float, most: int = 400) -> Choice:
     Choice
         With `shortfall` > 0 if the goal is not reached.
     """
-    starts = STARTS if len(problem.places) < MANY_PLACES else FEW_STARTS
+    starts = int(np.clip(QUICK_STARTS // max(1, len(problem.places)), 1, STARTS))
     plan = _until_covered(_first_plan(problem, goal, most, starts), problem, goal, most)
     return _choice(plan, problem, goal)
 
