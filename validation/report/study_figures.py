@@ -98,9 +98,12 @@ def index_figure(study: Study, summary: Summary) -> go.Figure:
     )  # fmt: skip
     for r, index in enumerate(SHOWN_INDICES, start=1):
         for c, engine in enumerate(engines, start=1):
-            for k, curve in enumerate(_curves(study.settings)):
+            curves = _curves(study.settings)
+            for k, curve in enumerate(curves):
                 rows = [summary.row(name, target, index) for name in curve.scenarios]
-                for trace in _traces(curve, rows, engine == MONTE_CARLO, COLOURS[k % len(COLOURS)]):
+                traces = _traces(curve, rows, engine == MONTE_CARLO, COLOURS[k % len(COLOURS)])
+                # More than two bands hide each other: those of the first and the last.
+                for trace in traces if k in (0, len(curves) - 1) else traces[1:]:
                     trace.showlegend = bool(trace.showlegend) and r == c == 1
                     figure.add_trace(trace, row=r, col=c)
         unit = summary.row(study.settings.scenarios[0].name, target, index).unit

@@ -136,7 +136,7 @@ def _quality_table(summary: Summary, scenarios: list[str], target: str) -> Table
             Row(
                 name,
                 (
-                    str(row.monte_carlo_members), str(row.tg43_members), number(row.monte_carlo_spread, 2),
+                    number(row.monte_carlo_spread, 2),
                     number(row.noise, 2), number(row.noise_of_mean, 3), number(row.noise_bias, 2, sign=True),
                     measured(row.plain_mean, row.plain_mean_std_dev, row.unit), number(row.correlation, 3),
                     number(row.variance_reduction, 1), number(row.time_error, 2, sign=True),
@@ -148,7 +148,7 @@ def _quality_table(summary: Summary, scenarios: list[str], target: str) -> Table
         "Spread: standard deviation over members. Noise: what the histories give one member, and the mean. Variance "
         "reduction: of the mean, against Monte Carlo alone of the same CPU time. Time: change by the last halving of "
         "the steps in time, TG-43.",
-        ("MC members", "TG-43 members", "spread / Gy", "noise / Gy", "of mean / Gy", "noise bias / Gy",
+        ("spread / Gy", "noise / Gy", "of mean / Gy", "noise bias / Gy",
          "MC alone / Gy", "correlation", "variance reduction", "time / Gy"),
         tuple(rows),
     )  # fmt: skip
