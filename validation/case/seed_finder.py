@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mcsim.invalid_input import InvalidInput
 from validation.case.image import Image
 from validation.case.implant import SEED_LENGTH
+from validation.case.seed_finder_calibration import LEAST_EXCESS
 from validation.case.seed_finder_fit import Rod
 from validation.case.seed_finder_image import SeedImage
 from validation.case.seed_finder_search import Search
@@ -123,13 +124,17 @@ def find_seeds(
     rods, rejected = [], []
     wanted = count or most
     every = search.run()
-    inside = [r for r in every if search.allows(r.position)]
+    # What is learnt where there are no seeds ends at the least there may be: a calcification, not metal.
+    metal = search.seen.excess > 1.05 * LEAST_EXCESS
+    inside = [r for r in every if metal and search.allows(r.position)]
     chosen = _chosen(inside, wanted if count or image.spacing[2] > VERY_THICK else None)
     for rod in every:
         if any(rod is r for r in chosen):
             rods.append(rod)
         else:
-            rejected.append(f"{_at(rod.position)}: {_why(rod) or 'outside the search region'}")
+            rejected.append(
+                f"{_at(rod.position)}: {_why(rod) or 'too faint for metal, or outside the search region'}"
+            )
     rods.sort(key=lambda r: -r.score)
     if wanted is not None and len(rods) > wanted:
         rejected += [f"{_at(r.position)}: more than the {wanted} seeds there are" for r in rods[wanted:]]
