@@ -118,7 +118,7 @@ def test_with_one_seed_less_the_program_is_infeasible_and_says_so():
     assert 1 <= fewest_seeds_bound(problem, RX, nodes=0).at_least <= fewest
 
 
-@pytest.mark.parametrize("volume", [3.0, 12.0])
+@pytest.mark.parametrize("volume", [3.0, pytest.param(12.0, marks=pytest.mark.slow)])
 def test_larger_plans_keep_every_rule_and_reach_the_goal_by_the_exact_formalism(volume):
     candidates, points, problem = lesion(volume, 0.25, 0.25)
     choice = choose_seeds(problem, RX)
