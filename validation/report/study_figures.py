@@ -238,7 +238,7 @@ def sobol_figure(study: Study) -> go.Figure | None:
 def tornado_figure(study: Study, summary: Summary) -> go.Figure | None:
     """How far every factor moves the target's D90; None without Sobol' samples and alternatives.
 
-    Geometry and strength by TG-43: mean in the lowest and in the highest fifth of the factor. CT curve and media by
+    Geometry and strength by TG-43: where the factor is in its lowest and in its highest fifth, all else equal. CT curve and media by
     paired Monte Carlo members.
     """
     target = str(study.data.structure.values[0])
@@ -248,9 +248,7 @@ def tornado_figure(study: Study, summary: Summary) -> go.Figure | None:
         middle = float(values[:, :2].mean())
         for factor, (low, high) in zip(SOBOL_FACTORS, factor_effects(study.settings, values), strict=True):
             if factor != "realisation":
-                bars.append(
-                    (FACTOR_NAMES[factor], 100 * (low / middle - 1), 100 * (high / middle - 1), 0.0, TG43)
-                )
+                bars.append((FACTOR_NAMES[factor], 100 * low / middle, 100 * high / middle, 0.0, TG43))
     for effect in effects(study):
         percent = 100.0 * effect.relative
         u = abs(percent / effect.mean.value) * NORMAL_95 * effect.mean.std_dev if effect.mean.value else 0.0

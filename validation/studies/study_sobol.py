@@ -208,7 +208,9 @@ def sobol_shares(values: FloatArray, seed: int = 1) -> SobolShares:
 
 
 def factor_effects(settings: StudySettings, values: FloatArray, share: float = 0.2) -> FloatArray:
-    """Mean of a quantity where a factor is low and where it is high.
+    """How far a quantity lies from its mean where a factor is low and where it is high.
+
+    The slope is that of the differences between sample A and A with the factor of B: nothing else differs in them.
 
     Parameters
     ----------
@@ -222,13 +224,17 @@ def factor_effects(settings: StudySettings, values: FloatArray, share: float = 0
     Returns
     -------
     ndarray, shape (factors, 2)
-        Mean over samples A and B with the factor in its lowest and in its highest part.
+        Slope times the distance of the factor's mean in its lowest, and its highest, part from its mean.
     """
     rows = samples(settings, tuple(range(len(values))))
-    factors = np.concatenate([rows[0], rows[1]], axis=1)
-    both = np.concatenate([values[:, 0], values[:, 1]])
-    found = np.empty((len(SOBOL_FACTORS), 2))
-    for k, factor in enumerate(factors):
+    found = np.zeros((len(SOBOL_FACTORS), 2))
+    for k in range(len(SOBOL_FACTORS)):
+        factor = np.concatenate([rows[0, k], rows[1, k]])
+        step = rows[1, k] - rows[0, k]
+        if not step.any():
+            continue
+        slope = float(step @ (values[:, 2 + k] - values[:, 0]) / (step @ step))
         low, high = np.quantile(factor, [share, 1.0 - share])
-        found[k] = both[factor <= low].mean(), both[factor >= high].mean()
+        for column, part in enumerate((factor <= low, factor >= high)):
+            found[k, column] = slope * (factor[part].mean() - factor.mean())
     return found
