@@ -238,8 +238,8 @@ def sobol_figure(study: Study) -> go.Figure | None:
 def tornado_figure(study: Study, summary: Summary) -> go.Figure | None:
     """How far every factor moves the target's D90; None without Sobol' samples and alternatives.
 
-    Geometry and strength by TG-43: where the factor is in its lowest and in its highest fifth, all else equal. CT curve and media by
-    paired Monte Carlo members.
+    Geometry and strength by TG-43: where the factor is in its lowest and in its highest fifth, all else equal. CT curve
+    and media by paired Monte Carlo members.
     """
     target = str(study.data.structure.values[0])
     bars: list[tuple[str, float, float, float, str]] = []
@@ -291,7 +291,7 @@ def map_figure(study: Study) -> go.Figure | None:
     plan, *others = settings.scenarios
     still = [s for s in others if settings.change(s) is None] or others
     changed = [s for s in others if settings.change(s) is not None and s.sigma_mm == still[-1].sigma_mm]
-    shown = [still[-1], *(changed[-1:] if changed else [])]
+    shown = list(dict.fromkeys([still[-1], *changed[-1:]]))
     x, y = data.map_x.values, data.map_y.values
     of = {s: data.map_dose.sel(scenario=s.name).values.T for s in (plan, *shown)}
     names = [html.escape(s.name).replace(", ", ",<br>") for s in shown]
