@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy  # its parts load when they are used
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from validation.case.structure import SAME_PLANE, Structure
 from validation.evaluate.contour_areas import area_fractions
@@ -158,7 +158,9 @@ def _signed_distance(covered: FloatArray, steps: list[float]) -> FloatArray:
     if not inside.any():
         inside.flat[int(np.argmax(covered))] = True
     half = max(steps) / 2
-    outward, inward = (distance_transform_edt(part, sampling=steps) for part in (~inside, inside))
+    outward, inward = (
+        scipy.ndimage.distance_transform_edt(part, sampling=steps) for part in (~inside, inside)
+    )
     return np.asarray(np.where(inside, half - inward, outward - half))
 
 
