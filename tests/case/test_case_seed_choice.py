@@ -38,7 +38,8 @@ def seed_list(folder: Path, model: str, head: str = HEAD, more: str = "") -> Pat
 
 
 @pytest.mark.parametrize(
-    ("model", "half_life_d"), [("6711", 59.4), ("TheraSeed 200", 16.991), ("CS-1", 9.689), ("2301", 59.4), ("", 59.4)]
+    ("model", "half_life_d"),
+    [("6711", 59.4), ("TheraSeed 200", 16.991), ("CS-1", 9.689), ("2301", 59.4), ("", 59.4)],
 )
 def test_seeds_of_a_list_have_the_half_life_of_their_radionuclide(tmp_path, model, half_life_d):
     assert read_seed_csv(seed_list(tmp_path, model)).half_life_d == half_life_d
