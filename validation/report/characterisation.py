@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import plotly.graph_objects as go
-import plotly.io
 import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,8 +15,8 @@ from plotly.offline import get_plotlyjs
 from mcsim.hdf5_file import created_by
 from validation.report.figures_seed import anisotropy_figure, radial_figure, spectrum_figure
 from validation.report.number_text import NOT_DEFINED, measured, number
+from validation.report.plotly_figure import embedded
 
-_PLOTLY_CONFIG = {"responsive": True, "displaylogo": False}
 _STRENGTH_SCALE = 1e14  # strengths are near 1e-14 Gy cm² per history
 _PER_THOUSAND = 1e3
 _SMALLEST_FLUORESCENCE = 1e-5  # photons per history
@@ -58,7 +56,7 @@ def render(data: xr.Dataset, drawing: str, consensus: xr.Dataset | None = None) 
         lstrip_blocks=True,
     )
     return environment.get_template("characterisation.html").render(
-        anisotropy=_figure(anisotropy_figure(data, consensus), "anisotropy"),
+        anisotropy=embedded(anisotropy_figure(data, consensus), "anisotropy"),
         anisotropy_rows=_anisotropy_rows(data),
         angles=[number(float(t), 0) for t in data.theta.values],
         along_away=_along_away(data),
@@ -72,9 +70,9 @@ def render(data: xr.Dataset, drawing: str, consensus: xr.Dataset | None = None) 
         fluorescence=_fluorescence(data),
         histories=f"{data.attrs['histories']:.3g}",
         plotly_js=Markup(get_plotlyjs()),
-        radial=_figure(radial_figure(data, consensus), "radial"),
+        radial=embedded(radial_figure(data, consensus), "radial"),
         radial_rows=_radial_rows(data),
-        spectrum=_figure(spectrum_figure(data), "spectrum"),
+        spectrum=embedded(spectrum_figure(data), "spectrum"),
     )
 
 
@@ -210,17 +208,3 @@ def _differences(data: xr.Dataset, consensus: xr.Dataset) -> list[list[str]]:
             ]
         )
     return rows
-
-
-def _figure(figure: go.Figure, name: str) -> Markup:
-    # scripts made here, from text that plotly escapes itself
-    return Markup(
-        plotly.io.to_html(
-            figure,
-            full_html=False,
-            include_plotlyjs=False,
-            div_id=name,
-            config=_PLOTLY_CONFIG,
-            default_width="100%",
-        )
-    )

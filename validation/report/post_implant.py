@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mcsim.hdf5_file import created_by
+from validation.case.whole_file import whole_file
 from validation.evaluate.indices import INDICES
 from validation.report.number_text import NOT_DEFINED, decimals, measured, number
 from validation.report.post_implant_figures import as_image, displacements, projections
@@ -188,14 +187,6 @@ def write_page(check: PostImplant, path: Path) -> Path:
     path
     """
     text = render(check)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path

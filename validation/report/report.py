@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
-import plotly.graph_objects as go
-import plotly.io
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from mcsim.hdf5_file import created_by
+from validation.case.whole_file import whole_file
 from validation.report import budget_section, facts, tables, tables_evaluation
 from validation.report.figures_dvh import dvh_figure
 from validation.report.figures_slices import ISODOSES, LOWEST_SHOWN, slice_views
+from validation.report.plotly_figure import embedded
 from validation.studies.budget_dataset import CaseBudget
 from validation.studies.compare import Comparison
-
-_PLOTLY_CONFIG = {"responsive": True, "displaylogo": False}
 
 
 def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
@@ -57,14 +53,16 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
         budget_gain=budget_section.gain_sentence(budget, comparison.target) if budget else "",
         budget_shares=budget_section.share_tables(budget, names) if budget else [],
         budget_share_columns=budget_section.share_columns(),
-        waterfall=_figure(budget_section.waterfall(budget, comparison.target), "waterfall") if budget else "",
+        waterfall=embedded(budget_section.waterfall(budget, comparison.target), "waterfall")
+        if budget
+        else "",
         case_facts=facts.case_facts(comparison),
         created_by=created_by(),
         definitions=tables.definitions(comparison),
         difference_columns=[f"{p:g} %" for p in comparison.data.percentile.values],
         differences=tables.difference_table(comparison),
         conformity=tables_evaluation.conformity_table(comparison),
-        dvh=_figure(dvh_figure(comparison), "dvh"),
+        dvh=embedded(dvh_figure(comparison), "dvh"),
         gamma=tables_evaluation.gamma_table(comparison),
         gamma_columns=tables_evaluation.gamma_columns(comparison),
         split=tables_evaluation.split_table(comparison),
@@ -78,22 +76,6 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
         slices=views,
         structures=facts.structure_table(comparison),
         to_water=tables.water_table(comparison),
-    )
-
-
-def _figure(figure: go.Figure, place: str) -> Markup:
-    """A figure as a script that draws it."""
-    # plotly.js and the figures are scripts made here, from text that plotly escapes itself; nothing else is
-    # exempt from escaping.
-    return Markup(
-        plotly.io.to_html(
-            figure,
-            full_html=False,
-            include_plotlyjs=False,
-            div_id=place,
-            config=_PLOTLY_CONFIG,
-            default_width="100%",
-        )
     )
 
 
@@ -111,13 +93,5 @@ def write_report(comparison: Comparison, path: str | Path, budget: CaseBudget | 
     """
     path = Path(path)
     text = render(comparison, budget)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import plotly.graph_objects as go
-import plotly.io
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
@@ -14,6 +12,7 @@ from mcsim.hdf5_file import created_by
 from validation.case import Case
 from validation.case.whole_file import whole_file
 from validation.report.number_text import duration, measured, number
+from validation.report.plotly_figure import embedded
 from validation.report.study_figures import (
     course_figure,
     index_figure,
@@ -25,8 +24,6 @@ from validation.report.study_figures import (
 from validation.report.study_tables import csv_text, effect_rows, study_tables
 from validation.studies.study_file import Study
 from validation.studies.study_summary import QUANTILES, Summary, summarised
-
-_CONFIG = {"responsive": True, "displaylogo": False}
 
 
 def headline(study: Study, summary: Summary) -> list[str]:
@@ -94,40 +91,24 @@ def render_study(study: Study, summary: Summary) -> str:
     return environment.get_template("study.html").render(
         band=spread_text(QUANTILES[0], QUANTILES[-1]),
         case_name=settings.case_name or "case",
-        courses=_figure(course_figure(study), "courses"),
+        courses=embedded(course_figure(study), "courses"),
         created_by=created_by(),
         effects=effect_rows(study),
         engines=[e for e in ("monte_carlo", "tg43") if study.members(e)],
         facts=_facts(study, summary),
         headline=headline(study, summary),
-        indices=_figure(index_figure(study, summary), "indices"),
+        indices=embedded(index_figure(study, summary), "indices"),
         kind=settings.kind,
-        maps=_figure(map_figure(study), "maps"),
+        maps=embedded(map_figure(study), "maps"),
         notes=_notes(study),
         plotly_js=Markup(get_plotlyjs()),
         prescription=settings.prescription_gy,
-        sobol=_figure(sobol_figure(study), "sobol"),
+        sobol=embedded(sobol_figure(study), "sobol"),
         sobol_base=len(study.members("sobol")),
         sobol_factors=", ".join(ranges),
-        tornado=_figure(tornado_figure(study, summary), "tornado"),
+        tornado=embedded(tornado_figure(study, summary), "tornado"),
         tables=study_tables(study, summary),
         target=str(study.data.structure.values[0]),
-    )
-
-
-def _figure(figure: go.Figure | None, place: str) -> Markup | str:
-    if figure is None:
-        return ""
-    # A script made here, from text that is escaped where it comes from the case; nothing else is exempt from escaping.
-    return Markup(
-        plotly.io.to_html(
-            figure,
-            full_html=False,
-            include_plotlyjs=False,
-            div_id=place,
-            config=_CONFIG,
-            default_width="100%",
-        )
     )
 
 
