@@ -147,11 +147,28 @@ class MemberSimulations:
                 continue
             implant = seeds.implant(row, self.case.implant, start)
             for day, weight in zip(rule.times_d, rule.weights, strict=True):
-                total += weight * self._frozen(implant, change, float(day), member)
+                total += weight * self.frozen(implant, change, float(day), member)
         return total
 
-    def _frozen(self, implant: Implant, change: TissueChange | None, day: float, member: int) -> FloatArray:
-        """Dose to full decay if the geometry stayed as on a day, shape (1 + parts, m)."""
+    def frozen(self, implant: Implant, change: TissueChange | None, day: float, member: int) -> FloatArray:
+        """Dose of the tissue elements to full decay if the geometry stayed as on a day.
+
+        Parameters
+        ----------
+        implant : Implant
+            Seeds in the reference geometry.
+        change : TissueChange or None
+            What happens to the tissue; it carries the seeds.
+        day : float
+            After implantation; may be infinite.
+        member : int
+            Whose histories.
+
+        Returns
+        -------
+        ndarray, shape (1 + parts, m)
+            From all histories and from each part of them, Gy; NaN where a voxel is all seed.
+        """
         ratio = 1.0 if change is None else float(change.ratio(day))
         geometry = self._geometry(change, ratio, day)
         if change is not None and self.field is not None:
