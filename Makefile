@@ -9,7 +9,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --gener
 	--quiet --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo validate benchmark test test-cluster test-slow test-all lint format lock clean
+.PHONY: help demo docs validate benchmark test test-cluster test-slow test-all lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,9 @@ help: ## list the targets
 demo: $(VENV)/.run ## Monte Carlo, TG-43 and their comparison on the built-in neck case
 	$(BIN)/seedmc demo --out $(OUT)
 	@echo "The report is $(OUT)/report.html (open it in a browser)."
+
+docs: $(VENV)/.dev ## the documentation as a site, notebooks run: docs/_build/html/index.html
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 validate: $(VENV)/.run ## every oracle, seed and published comparison again: docs/validation.md (20 min)
 	$(BIN)/seedmc validate --mode full --out docs
@@ -63,7 +66,7 @@ lock: $(VENV)/.created ## pin the dependencies of pyproject.toml again
 		--output-file requirements-dev.lock pyproject.toml $(VENV)/build-requires.txt
 
 clean: ## remove the environment and the caches (results stay)
-	rm -rf .venv build dist seedmc.egg-info .snakemake .coverage
+	rm -rf .venv build dist seedmc.egg-info .snakemake .coverage docs/_build
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find mcsim tg43 validation tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
