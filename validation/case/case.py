@@ -210,13 +210,43 @@ class Case:
         write(self, path)
 
     @staticmethod
-    def read(path: str | Path) -> Case:
-        """Read a case file.
+    def read(
+        source: str | Path,
+        *,
+        ct_series: str | None = None,
+        plan: str | None = None,
+        structures: str | None = None,
+        seed_list: str | Path | None = None,
+        seed_model: str | None = None,
+        masks: Mapping[str, str | Path] | None = None,
+        media: Mapping[str, str] | None = None,
+        prescription: float | None = None,
+        target: str | None = None,
+        target_margin: float | None = None,
+    ) -> Case:
+        """Read a case from wherever it is, as ``seedmc case import`` does.
 
         Parameters
         ----------
-        path : path
-            A ``seedmc-case`` file.
+        source : str or path
+            DICOM folder, case file (``seedmc-case``), EGSnrc phantom (``.egsphant``, ``.egsphant.gz``), or the name of
+            a built-in case (``"neck"``).
+        ct_series, plan, structures : str, optional
+            Which CT series, RTPLAN and RTSTRUCT of a DICOM folder: UID, file name, label or description.
+        seed_list : path, optional
+            CSV or JSON seed list in place of the seeds.
+        seed_model : str, optional
+            All seeds are of this packaged model or seed file.
+        masks : mapping of str to path, optional
+            Further structures: name, and NIfTI or NRRD file (``"file.nii:LABEL"`` for one of several labels).
+        media : mapping of str to str, optional
+            What a medium of an EGSnrc phantom is in the library.
+        prescription : float, optional
+            Prescribed dose in Gy instead of that of the plan.
+        target : str, optional
+            Structure it is prescribed to.
+        target_margin : float, optional
+            Of an EGSnrc phantom without a drawn target: the target is what lies this near to a seed, cm.
 
         Returns
         -------
@@ -226,8 +256,19 @@ class Case:
         Raises
         ------
         InvalidInput
-            Not a complete case file of this major version, or its content was changed since it was written.
-        """
-        from validation.case.store import read
+            No such input, not a complete one, a case file whose content was changed since it was written, or an
+            option that does not belong to this input.
 
-        return read(path)
+        Examples
+        --------
+        >>> neck = Case.read("neck")
+        >>> len(neck.implant), neck.prescription.target
+        (11, 'PTV')
+        """
+        from validation.case.case_source import CaseChoice, ImportChoice, read_case
+
+        choice = CaseChoice(ct_series, plan, structures, seed_list, seed_model)
+        masked, known = (
+            tuple(f"{name}={value}" for name, value in (given or {}).items()) for given in (masks, media)
+        )
+        return read_case(source, choice, ImportChoice(masked, known, prescription, target, target_margin))

@@ -12,7 +12,7 @@ from validation.commands.option_groups import unfold
 from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions
 
 if TYPE_CHECKING:
-    from validation.studies.import_case import ImportChoice
+    from validation.case.case_source import ImportChoice
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ImportOptions:
 
     def choice(self) -> ImportChoice:
         """What the study takes."""
-        from validation.studies.import_case import ImportChoice
+        from validation.case.case_source import ImportChoice
 
         margin = None if self.target_margin is None else self.target_margin * CENTIMETRE_PER_MILLIMETRE
         return ImportChoice(
@@ -71,12 +71,12 @@ def case_import(
 
     Example: seedmc case import neck.egsphant.gz --seeds seeds.csv --mask PTV=ptv.nrrd --prescription 120 --out case.h5
     """
-    from validation.studies.import_case import import_case
+    from validation.case.case_source import read_case
     from validation.studies.main_job import case_in_words
 
     choice = chosen.choice()
     if more.seeds is not None:
         choice = replace(choice, seed_list=more.seeds)
-    case = import_case(source, choice, more.choice())
+    case = read_case(source, choice, more.choice())
     case.write(out)
     typer.echo(f"{case_in_words(case)} -> {out}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from validation.studies.main_job import CaseChoice
+    from validation.case.case_source import CaseChoice
 
 CENTIMETRE_PER_MILLIMETRE = 0.1
 
@@ -52,7 +52,7 @@ class CaseOptions:
 
     def choice(self) -> CaseChoice:
         """The choice that reading a case takes."""
-        from validation.studies.main_job import CaseChoice
+        from validation.case.case_source import CaseChoice
 
         return CaseChoice(self.ct_series, self.plan, self.structures, self.seed_list, self.seed_model)
 

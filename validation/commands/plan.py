@@ -163,9 +163,9 @@ def plan(
 
 
 def _load(case: str, chosen: CaseOptions) -> Case:
-    from validation.studies.main_job import load_case
+    from validation.case.case_source import read_case
 
-    return load_case(case, chosen.choice())
+    return read_case(case, chosen.choice())
 
 
 def _unplanned(folder: str, target: str | None, dose: DoseOptions, chosen: CaseOptions) -> Case:

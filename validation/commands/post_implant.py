@@ -73,13 +73,13 @@ def post_implant(
 
     Example: seedmc post-implant plan.h5 post_ct/ --out results/post
     """
+    from validation.case.case_source import read_case
     from validation.case.seed_finder_series import read_scan
     from validation.report.post_implant import table_text, write_page
-    from validation.studies.main_job import load_case
     from validation.studies.post_implant import post_implant as check_implant
     from validation.studies.post_implant import with_monte_carlo, write_check
 
-    plan = load_case(plan_case, case.choice())
+    plan = read_case(plan_case, case.choice())
     scan = read_scan(post_ct, series=finder.post_series, structures=finder.post_structures)
     with Reporter(quiet) as reporter:
         reporter.say(f"looking for up to {finder.count or len(plan.implant)} seeds on {scan.source}")
@@ -108,9 +108,10 @@ def _simulate(
 ) -> list[tuple[str, str, str, float, float]]:
     """The main job on one case, and the Monte Carlo indices of its comparison."""
     from mcsim.simulation_settings import StoppingRule
+    from validation.case.case_source import CaseChoice
     from validation.commands.options import threads_of
     from validation.studies.compare import Comparison
-    from validation.studies.main_job import CaseChoice, run_main_job
+    from validation.studies.main_job import run_main_job
     from validation.studies.monte_carlo import MonteCarloOptions
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -208,9 +208,9 @@ def _settings(
 
 
 def _case(name: str) -> Case:
-    from validation.studies.main_job import CaseChoice, load_case
+    from validation.case.case_source import read_case
 
-    return load_case(name, CaseChoice())
+    return read_case(name)
 
 
 def _whole(

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from mcsim.invalid_input import InvalidInput
 from validation.case import Case, write_seed_csv
+from validation.case.built_in_cases import NAMES
+from validation.case.case_source import CaseChoice, read_case
 from validation.case.egs_phantom import EgsPhantom, egsphant_text
 from validation.export.ct_series import ct_slices
 from validation.export.dicom_export import DicomExport, write_dicom
@@ -21,7 +23,6 @@ from validation.export.rtdose_file import dose_file
 from validation.export.rtplan import plan
 from validation.export.rtstruct import structure_set
 from validation.studies.exported_doses import ExportedDose, read_exported_dose
-from validation.studies.main_job import BUILT_IN, CaseChoice, load_case
 from validation.studies.media_assignment import assign_media, on_grid
 from validation.studies.media_settings import MediaSettings
 from validation.studies.patient_phantom import prepare_image
@@ -145,13 +146,13 @@ def _read(sources: Sequence[str], choice: CaseChoice) -> tuple[Case, list[Export
         if path.is_dir() and (path / "case.h5").is_file():
             cases.append(str(path / "case.h5"))
             files += [path / name for name in ("monte_carlo.h5", "tg43.h5") if (path / name).is_file()]
-        elif path.is_dir() or (source in BUILT_IN and not path.exists()) or _is_case(path):
+        elif path.is_dir() or (source in NAMES and not path.exists()) or _is_case(path):
             cases.append(source)
         elif path.is_file():
             files.append(path)
         else:
             raise InvalidInput(
-                f"input is {source!r}, expected a case file, a DICOM folder, a built-in case ({', '.join(BUILT_IN)}), "
+                f"input is {source!r}, expected a case file, a DICOM folder, a built-in case ({', '.join(NAMES)}), "
                 f"a folder of run or a dose. Check the path."
             )
     if len(cases) != 1:
@@ -159,7 +160,7 @@ def _read(sources: Sequence[str], choice: CaseChoice) -> tuple[Case, list[Export
             f"cases are {', '.join(cases) or 'none'}, expected one (doses are written for its seeds and frame). Give "
             f"one case with its doses."
         )
-    case = load_case(cases[0], choice)
+    case = read_case(cases[0], choice)
     doses = [read_exported_dose(path, case) for path in files]
     names = [dose.name for dose in doses]
     twice = [name for name in names if names.count(name) > 1]

@@ -17,6 +17,8 @@ from mcsim.medium_tables import mass_energy_absorption
 from mcsim.result import Result
 from mcsim.result_file import read_result
 from mcsim.seed_model import load_seed_model, seed_model_names
+from validation.case.built_in_cases import NAMES
+from validation.case.case_source import CaseChoice, read_case
 from validation.evaluate.difference_to_water import difference_to_water
 from validation.report.settings_text import technique_rows
 from validation.studies.budget_dataset import CaseBudget
@@ -24,7 +26,6 @@ from validation.studies.compare import Comparison
 from validation.studies.inspect_case import describe_case
 from validation.studies.inspect_other_files import describe_other_file
 from validation.studies.inspect_section import Section, facts
-from validation.studies.main_job import BUILT_IN, CaseChoice, load_case
 from validation.studies.media_settings import FILE_FORMAT, MediaSettings, read_media_settings
 from validation.studies.monte_carlo import MonteCarloOptions
 from validation.studies.tg43_dose import read_tg43_dose
@@ -57,11 +58,11 @@ def describe(source: str, choice: CaseChoice, options: MonteCarloOptions) -> lis
         It is none of these, or cannot be read.
     """
     path = Path(source)
-    if path.is_dir() or (source in BUILT_IN and not path.exists()):
-        return describe_case(load_case(source, choice), options)
+    if path.is_dir() or (source in NAMES and not path.exists()):
+        return describe_case(read_case(source, choice), options)
     if not path.is_file():
         raise InvalidInput(
-            f"input is {source!r}, expected a file, a DICOM folder or a built-in case ({', '.join(BUILT_IN)}). "
+            f"input is {source!r}, expected a file, a DICOM folder or a built-in case ({', '.join(NAMES)}). "
             f"Check the path."
         )
     if not h5py.is_hdf5(path):
@@ -69,7 +70,7 @@ def describe(source: str, choice: CaseChoice, options: MonteCarloOptions) -> lis
     with h5py.File(path) as file:
         filetype = str(file.attrs.get("filetype", ""))
     if filetype == "seedmc-case":
-        return [_file_facts(path), *describe_case(load_case(source, choice), options)]
+        return [_file_facts(path), *describe_case(read_case(source, choice), options)]
     return [_file_facts(path), *DESCRIBERS.get(filetype, _describe_hdf5)(path)]
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import replace as changed
 from pathlib import Path
 
 from mcsim.invalid_input import InvalidInput, ResultOfOtherSettings
 from mcsim.result_file import read_result
 from mcsim.simulation_settings import Progress, StoppingRule
 from tg43 import SourceData
-from validation.case import Case, built_in
-from validation.case.seed_choice import HALF_LIFE_SPREAD, SeedChoice, choose_seed, known_seed
+from validation.case import Case
+from validation.case.case_source import CaseChoice, read_case
 from validation.studies.budget_dataset import budget_beside
 from validation.studies.compare import FORMAT_VERSION, Comparison, compare
 from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose, prepare_simulation
@@ -25,73 +23,6 @@ from validation.studies.tg43_dose import (
     tg43_settings,
     write_tg43_dose,
 )
-
-BUILT_IN = ("neck",)
-
-
-@dataclass(frozen=True)
-class CaseChoice:
-    """Which series, plan or structure set of a folder to take, a seed list to put in, and which seeds they are."""
-
-    ct_series: str | None = None
-    plan: str | None = None
-    structures: str | None = None
-    seed_list: Path | None = None
-    seed_model: str | None = None
-
-
-def load_case(source: str, choice: CaseChoice) -> Case:
-    """Read a case from wherever it is.
-
-    Parameters
-    ----------
-    source : str
-        DICOM folder, case file, or the name of a built-in case.
-    choice : CaseChoice
-        Which of several candidates; a seed list replaces the seeds, a seed model says what they are.
-
-    Returns
-    -------
-    Case
-
-    Raises
-    ------
-    InvalidInput
-        The source is none of these or cannot be read.
-    """
-    seed = None if choice.seed_model is None else choose_seed(choice.seed_model)
-    path = Path(source)
-    if path.is_dir():
-        from validation.case import read_dicom
-
-        case = read_dicom(path, ct_series=choice.ct_series, plan=choice.plan, structures=choice.structures)
-    elif path.is_file():
-        case = Case.read(path)
-    elif source in BUILT_IN:
-        case = built_in(source)
-    else:
-        raise InvalidInput(
-            f"input is {source!r}, expected a DICOM folder, a case file or a built-in case "
-            f"({', '.join(BUILT_IN)}). Check the path."
-        )
-    if choice.seed_list is not None:
-        from validation.case import read_seed_list
-
-        case = case.with_implant(read_seed_list(choice.seed_list, seed=seed), source=choice.seed_list.name)
-    return case if seed is None else _of_seed(case, seed)
-
-
-def _of_seed(case: Case, seed: SeedChoice) -> Case:
-    """The case with seeds of this model at the same places; its half-life unless the case has it already."""
-    implant, model = case.implant, known_seed(seed)
-    half_life = implant.half_life_d
-    if model is not None and abs(half_life / model.spectrum.half_life_d - 1.0) > HALF_LIFE_SPREAD:
-        half_life = model.spectrum.half_life_d
-    if (implant.seed_choice, implant.half_life_d) == (seed, half_life):
-        return case
-    same = changed(implant, model=seed.model, seed_file=seed.seed_file, half_life_d=half_life)
-    note = f"{seed.model}, {half_life:g} d, instead of {implant.model}, {implant.half_life_d:g} d"
-    return changed(case, implant=same, provenance={**case.provenance, "seed_model": note})
 
 
 def run_main_job(
@@ -111,7 +42,7 @@ def run_main_job(
     Parameters
     ----------
     source : str
-        See `load_case`.
+        See `validation.case.case_source.read_case`.
     folder : path
         Where ``case.h5``, ``monte_carlo.h5``, ``tg43.h5``, ``comparison.h5`` and ``report.html`` go.
     choice, options, rule
@@ -136,7 +67,7 @@ def run_main_job(
     InvalidInput
         Bad input, no TG-43 table for the seeds, or a result in the folder that belongs to other settings.
     """
-    case = load_case(source, choice)
+    case = read_case(source, choice)
     # What TG-43 lacks is told before the simulation, not after it.
     table = find_source(case.implant, source_data)
     if replace and _remove_other_results(folder, case, options):

@@ -6,16 +6,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mcsim.invalid_input import InvalidInput
-from validation.case import Case, Prescription, Structure, read_seed_list
-from validation.case.dicom_structures import role_of
-from validation.case.egs_case import AROUND_SEEDS, around_seeds, egsphant_case, read_egsphant_phantom
+from validation.case import store
+from validation.case.built_in_cases import NAMES, built_in
+from validation.case.case import Case, Prescription
 from validation.case.image import Image
-from validation.case.masks import read_mask
 from validation.case.plain_text import plain_text
-from validation.case.seed_choice import choose_seed
-from validation.studies.main_job import CaseChoice, load_case
+from validation.case.seed_choice import HALF_LIFE_SPREAD, SeedChoice, choose_seed, known_seed
+from validation.case.seed_list_json import read_seed_list
+from validation.case.structure import Structure
 
 EGSPHANT_SUFFIXES = (".egsphant", ".egsphant.gz")
+
+
+@dataclass(frozen=True)
+class CaseChoice:
+    """Which series, plan or structure set of a folder to take, a seed list to put in, and which seeds they are."""
+
+    ct_series: str | None = None
+    plan: str | None = None
+    structures: str | None = None
+    seed_list: str | Path | None = None
+    seed_model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,15 +54,20 @@ class ImportChoice:
     margin: float | None = None
 
 
-def import_case(source: str, choice: CaseChoice, more: ImportChoice) -> Case:
-    """Read a case and add what the input lacks.
+NOTHING_CHOSEN, NOTHING_LACKING = CaseChoice(), ImportChoice()
+
+
+def read_case(
+    source: str | Path, choice: CaseChoice = NOTHING_CHOSEN, more: ImportChoice = NOTHING_LACKING
+) -> Case:
+    """Read a case from wherever it is, and add what the input lacks.
 
     Parameters
     ----------
-    source : str
-        DICOM folder, case file, built-in case, or ``.egsphant`` (plain or gzip).
+    source : str or path
+        DICOM folder, case file, ``.egsphant`` (plain or gzip), or the name of a built-in case.
     choice : CaseChoice
-        Series, plan, structures, seeds.
+        Which of several candidates; a seed list replaces the seeds, a seed model says what they are.
     more : ImportChoice
         Masks, media, prescription.
 
@@ -62,9 +78,15 @@ def import_case(source: str, choice: CaseChoice, more: ImportChoice) -> Case:
     Raises
     ------
     InvalidInput
-        The input cannot be read, an EGSnrc phantom has no seeds, target or prescription, a mask is refused, or an
-        option does not belong to this input.
+        The input is none of these or cannot be read, an EGSnrc phantom has no seeds, target or prescription, a mask is
+        refused, or an option does not belong to this input.
+
+    Examples
+    --------
+    >>> read_case("neck", more=ImportChoice(prescription=110.0)).prescription
+    Prescription(dose_gy=110.0, target='PTV')
     """
+    source = str(source)
     if source.lower().endswith(EGSPHANT_SUFFIXES):
         return _from_egsphant(source, choice, more)
     if more.media or more.margin is not None:
@@ -73,7 +95,7 @@ def import_case(source: str, choice: CaseChoice, more: ImportChoice) -> Case:
             f"option {option} is given for {source}, expected it with an .egsphant only (other cases have CT numbers "
             f"and contours). Leave it out."
         )
-    case = load_case(source, choice)
+    case = _without_more(source, choice)
     drawn = {**case.structures, **{s.name: s for s in _masks(more.masks, case.image)}}
     wanted = case.prescription
     if more.prescription is not None or more.target is not None:
@@ -87,7 +109,44 @@ def import_case(source: str, choice: CaseChoice, more: ImportChoice) -> Case:
     return replace(case, structures=drawn, prescription=wanted, provenance={**case.provenance, **notes})
 
 
+def _without_more(source: str, choice: CaseChoice) -> Case:
+    seed = None if choice.seed_model is None else choose_seed(choice.seed_model)
+    path = Path(source)
+    if path.is_dir():
+        from validation.case.dicom_folder import read_dicom
+
+        case = read_dicom(path, ct_series=choice.ct_series, plan=choice.plan, structures=choice.structures)
+    elif path.is_file():
+        case = store.read(path)
+    elif source in NAMES:
+        case = built_in(source)
+    else:
+        raise InvalidInput(
+            f"input is {source!r}, expected a DICOM folder, a case file, an .egsphant or a built-in case "
+            f"({', '.join(NAMES)}). Check the path."
+        )
+    if choice.seed_list is not None:
+        implant = read_seed_list(choice.seed_list, seed=seed)
+        case = case.with_implant(implant, source=Path(choice.seed_list).name)
+    return case if seed is None else _of_seed(case, seed)
+
+
+def _of_seed(case: Case, seed: SeedChoice) -> Case:
+    """The case with seeds of this model at the same places; its half-life unless the case has it already."""
+    implant, model = case.implant, known_seed(seed)
+    half_life = implant.half_life_d
+    if model is not None and abs(half_life / model.spectrum.half_life_d - 1.0) > HALF_LIFE_SPREAD:
+        half_life = model.spectrum.half_life_d
+    if (implant.seed_choice, implant.half_life_d) == (seed, half_life):
+        return case
+    same = replace(implant, model=seed.model, seed_file=seed.seed_file, half_life_d=half_life)
+    note = f"{seed.model}, {half_life:g} d, instead of {implant.model}, {implant.half_life_d:g} d"
+    return replace(case, implant=same, provenance={**case.provenance, "seed_model": note})
+
+
 def _from_egsphant(source: str, choice: CaseChoice, more: ImportChoice) -> Case:
+    from validation.case.egs_case import AROUND_SEEDS, around_seeds, egsphant_case, read_egsphant_phantom
+
     if not Path(source).is_file():
         raise InvalidInput(f"phantom {source} is not there, expected an .egsphant file. Check the name.")
     for name, given in (
@@ -122,7 +181,7 @@ def _from_egsphant(source: str, choice: CaseChoice, more: ImportChoice) -> Case:
             f"Give --target NAME, with --mask NAME=FILE, or --target-margin MM."
         )
     case = egsphant_case(source, implant, structures, Prescription(more.prescription, target), media)
-    notes = {"implant": plain_text(choice.seed_list.name, "?")}
+    notes = {"implant": plain_text(Path(choice.seed_list).name, "?")}
     if more.margin is not None:
         notes["target"] = f"voxels within {10 * more.margin:g} mm of a seed centre, not drawn by anybody"
     return replace(case, provenance={**case.provenance, **notes})
@@ -136,6 +195,12 @@ def _pair(text: str, option: str, what: str) -> tuple[str, str]:
 
 
 def _masks(texts: tuple[str, ...], image: Image) -> list[Structure]:
+    if not texts:
+        return []
+    # loads pydicom and SimpleITK: a case file does without
+    from validation.case.dicom_structures import role_of
+    from validation.case.masks import read_mask
+
     structures = []
     for text in texts:
         name, value = _pair(text, "--mask", "FILE or NAME=FILE:LABEL")
