@@ -10,6 +10,7 @@ import xarray as xr
 
 from validation.case import Case, Contour, Image, Implant, Prescription, Structure
 from validation.case.imported_dose import ImportedDose
+from validation.case.needle_table import NeedleTable
 from validation.studies.compare import Comparison, compare
 
 SPACING = 0.15
@@ -28,7 +29,7 @@ def _disc(name: str, role: str, centre: tuple[float, float], radius: float, half
 
 @pytest.fixture(scope="session")
 def case() -> Case:
-    """Four cylinders and eight seeds."""
+    """Four cylinders and eight seeds in four needles."""
     x = (np.arange(36) - 17.5) * SPACING
     y = (np.arange(32) - 15.5) * SPACING
     z = (np.arange(24) - 11.5) * SPACING
@@ -42,6 +43,7 @@ def case() -> Case:
         _disc("CORD", "organ", (-1.5, -0.5), 0.4, 1.2),
     ]
     positions = np.array([[a, b, c] for a in (-0.4, 0.4) for b in (-0.4, 0.4) for c in (-0.4, 0.4)])
+    up = np.array([0.0, 0.0, 1.0])
     implant = Implant(
         "6711",
         positions,
@@ -49,6 +51,7 @@ def case() -> Case:
         np.full(8, 0.6),
         59.4,
         np.repeat(np.arange(1, 5), 2),
+        needle_table=NeedleTable(np.arange(1, 5), positions[::2] - 1.2 * up, positions[1::2] + 0.25 * up),
     )
     return Case(
         name="synthetic",

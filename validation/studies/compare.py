@@ -27,7 +27,7 @@ from validation.studies.comparison_voxels import label_of
 from validation.studies.dataset_file import read_dataset, write_dataset
 
 FILETYPE = "seedmc-comparison"
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 _MAJOR = 1
 
 

@@ -16,6 +16,7 @@ from validation.studies.comparison_doses import ComparedDoses
 from validation.studies.comparison_evaluation import add_evaluation
 from validation.studies.comparison_gamma import add_gamma
 from validation.studies.comparison_judgement import add_judgement
+from validation.studies.comparison_seeds import add_seeds
 from validation.studies.comparison_voxels import add_voxels
 from validation.studies.comparison_water import add_difference_to_water
 from validation.studies.dataset_file import put
@@ -60,7 +61,7 @@ def build(
     add_voxels(data, case, doses)
     _add_structures(data, case, doses)
     _add_contours(data, case)
-    _add_seeds(data, case)
+    add_seeds(data, case)
     add_judgement(data, doses)
     if doses.monte_carlo is not None:
         add_difference_to_water(data, doses.monte_carlo)
@@ -243,55 +244,3 @@ def _add_contours(data: xr.Dataset, case: Case) -> None:
             units="cm",
             description=f"{name[-1]} of the vertex",
         )
-
-
-def _add_seeds(data: xr.Dataset, case: Case) -> None:
-    implant = case.implant
-    put(
-        data,
-        "seed",
-        ("seed",),
-        np.arange(1, len(implant.positions) + 1),
-        units="1",
-        description="seed number, from 1",
-    )
-    put(
-        data,
-        "component",
-        ("component",),
-        np.array(_GRID, dtype=object),
-        units="1",
-        description="component of a vector in the patient frame (LPS)",
-    )
-    put(
-        data,
-        "seed_position",
-        ("seed", "component"),
-        np.asarray(implant.positions),
-        units="cm",
-        description="centre of the seed",
-    )
-    put(
-        data,
-        "seed_axis",
-        ("seed", "component"),
-        np.asarray(implant.axes),
-        units="1",
-        description="direction of its long axis",
-    )
-    put(
-        data,
-        "seed_air_kerma_strength",
-        ("seed",),
-        np.asarray(implant.air_kerma_strengths),
-        units="cGy cm2 h-1",
-        description="air-kerma strength at implantation (1 cGy cm2 h-1 = 1 U)",
-    )
-    put(
-        data,
-        "seed_needle",
-        ("seed",),
-        np.asarray(implant.needles),
-        units="1",
-        description="needle of the seed, -1 if unknown",
-    )
