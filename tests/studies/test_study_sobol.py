@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from mcsim.invalid_input import InvalidInput
-from validation.studies.study_settings import SOBOL_FACTORS, StudySettings
+from validation.studies.study_settings import StudySettings
 from validation.studies.study_sobol import (
     FIRST_REALISATION,
     REALISATIONS,
-    ROWS,
+    change_at,
+    design_rows,
     factor_effects,
+    factor_names,
     samples,
     sobol_shares,
 )
@@ -58,14 +62,46 @@ def test_base_samples_do_not_depend_on_how_they_are_divided():
     assert np.array_equal(whole, np.concatenate(parts, axis=2))
 
 
-def test_rows_take_one_factor_from_the_other_sample():
-    found = samples(settings(), tuple(range(16)))
+@pytest.mark.parametrize(
+    ("values", "more"),
+    [
+        ({}, ()),
+        ({"shrinkage_per_d": (0.0, 0.01)}, ("final_volume", "shrinkage_rate")),
+        ({"volumes_cm3": (6.87, 4.44, 4.20), "volume_days": (0.0, 61.0, 183.0)}, ("final_volume",)),
+        ({"volumes_cm3": (4.2, 6.87), "volume_days": (0.0, 61.0)}, ()),  # it grows: nothing shrinks
+    ],
+    ids=["still", "rate", "series", "growing series"],
+)
+def test_rows_take_one_factor_from_the_other_sample(values, more):
+    of = replace(settings(), **values)
+    found = samples(of, tuple(range(16)))
+    assert factor_names(of)[6:] == more
     a, b = found[0], found[1]
-    for k in range(len(SOBOL_FACTORS)):
-        others = np.delete(np.arange(len(SOBOL_FACTORS)), k)
+    for k in range(6 + len(more)):
+        others = np.delete(np.arange(6 + len(more)), k)
         assert np.array_equal(found[2 + k, k], b[k])
         assert np.array_equal(found[2 + k][others], a[others])
-    assert found.shape[0] == len(ROWS)
+    assert found.shape[0] == len(design_rows(of))
+
+
+def test_final_volume_is_that_of_the_course():
+    factors = {"edema": 0.0, "edema_half_life": 10.0, "final_volume": 0.45, "shrinkage_rate": 0.1}
+    rate = replace(settings(), shrinkage_per_d=(0.01,))
+    assert float(change_at(rate, factors).ratio(np.inf)) == pytest.approx(0.45, rel=1e-12)
+    # by the rate of the sample, not that of the scenario
+    assert float(change_at(rate, factors).ratio(10.0)) == pytest.approx(0.45 + 0.55 * np.exp(-1.0), rel=1e-12)
+    series = replace(settings(), volumes_cm3=(6.87, 4.44, 4.20), volume_days=(0.0, 61.0, 183.0))
+    changed = change_at(series, {k: v for k, v in factors.items() if k != "shrinkage_rate"})
+    assert float(changed.ratio(np.inf)) == pytest.approx(0.45, rel=1e-12)
+    # in proportion: two thirds of the measured loss at a day are two thirds of the stretched one
+    part = (6.87 - 4.44) / (6.87 - 4.20)
+    assert float(changed.ratio(61.0)) == pytest.approx(1.0 - 0.55 * part, rel=1e-12)
+
+
+@pytest.mark.parametrize("values", [{"sobol_edema": (0.5, 0.2)}, {"sobol_final_volume": (0.0, 1.0)}])
+def test_ranges_that_cannot_be_used_are_refused(values):
+    with pytest.raises(InvalidInput, match=r"expected two numbers from .* ascending"):
+        replace(settings(), **values)
 
 
 def test_factors_are_distributed_as_the_settings_say():

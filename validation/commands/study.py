@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mcsim.invalid_input import InvalidInput
 from validation.commands.option_groups import unfold
 from validation.commands.options import Quiet, SourceTable, Threads, threads_of
+from validation.commands.study_options import (
+    CommonOptions,
+    ComputingOptions,
+    Kind,
+    SizeOptions,
+    VariedOptions,
+)
 from validation.progress import Reporter
 
 if TYPE_CHECKING:
@@ -25,173 +32,6 @@ CaseArgument = Annotated[
     str, typer.Argument(metavar="CASE", help="case file, DICOM folder or built-in case (neck)")
 ]
 OutFolder = Annotated[Path, typer.Option(help="folder for settings, members, study.h5 and report.html")]
-Kind = Literal["displacement", "edema", "shrinkage"]
-
-
-@dataclass(frozen=True)
-class VariedOptions:
-    """What is varied from scenario to scenario."""
-
-    sigma_mm: Annotated[
-        str | None,
-        typer.Option(
-            help="standard deviation of every seed along x, y, z, mm; several with commas (default 1,2,3,4,5 of a "
-            "displacement study, else 0)"
-        ),
-    ] = None
-    edema: Annotated[
-        str | None,
-        typer.Option(
-            help="relative swelling at implantation; several with commas (default 0,0.2,0.4,0.6 of an edema study, "
-            "else 0)"
-        ),
-    ] = None
-    shrinkage_rate: Annotated[
-        str | None,
-        typer.Option(
-            help="rate at which the target shrinks, 1/d; several with commas (default 0.005,0.01,0.02 of a shrinkage "
-            "study without volumes, else 0)"
-        ),
-    ] = None
-    volumes: Annotated[
-        str | None, typer.Option(help="measured volumes of the target, cm³, such as 6.87,4.44,4.20")
-    ] = None
-    volume_days: Annotated[str | None, typer.Option(help="their days after implantation, from 0")] = None
-
-    def values(self, kind: Kind) -> dict[str, Any]:
-        """Fields of the settings."""
-        defaults = {"displacement": "1,2,3,4,5", "edema": "0,0.2,0.4,0.6", "shrinkage": "0.005,0.01,0.02"}
-        given = {"displacement": self.sigma_mm, "edema": self.edema, "shrinkage": self.shrinkage_rate}
-        texts = {
-            k: g
-            if g is not None
-            else (defaults[k] if k == kind and not (k == "shrinkage" and self.volumes) else "0")
-            for k, g in given.items()
-        }
-        return {
-            "sigma_mm": _numbers("sigma-mm", texts["displacement"]),
-            "edema": _numbers("edema", texts["edema"]),
-            "shrinkage_per_d": _numbers("shrinkage-rate", texts["shrinkage"]),
-            "volumes_cm3": _numbers("volumes", self.volumes or ""),
-            "volume_days": _numbers("volume-days", self.volume_days or ""),
-        }
-
-
-@dataclass(frozen=True)
-class CommonOptions:
-    """What all scenarios but the plan have in common; the names are those of the settings."""
-
-    edema_half_life_d: Annotated[float, typer.Option("--edema-half-life", help="of the edema, days")] = 10.0
-    edema_course: Annotated[
-        Literal["exponential", "linear"], typer.Option(help="linear: gone after twice the half-life")
-    ] = "exponential"
-    residual: Annotated[float, typer.Option(help="share of the volume that stays after shrinkage")] = 0.5
-    fluid: Annotated[Literal["tissue", "water"], typer.Option(help="what swelling adds")] = "tissue"
-    ct: Annotated[
-        str, typer.Option(help="when the CT was made: before_implant, or the day after implantation")
-    ] = "before_implant"
-    along_mm: Annotated[float, typer.Option(help="standard deviation of a seed along its axis, mm")] = 0.0
-    across_mm: Annotated[float, typer.Option(help="and along each direction across it, mm")] = 0.0
-    along_mean_mm: Annotated[float, typer.Option(help="mean displacement along the axis, mm")] = 0.0
-    needle_along_mm: Annotated[float, typer.Option(help="shared by the seeds of a needle, along it, mm")] = (
-        0.0
-    )
-    needle_across_mm: Annotated[float, typer.Option(help="and across it, mm")] = 0.0
-    tilt_deg: Annotated[float, typer.Option(help="standard deviation of a seed's tilt, degrees")] = 0.0
-    needle_tilt_deg: Annotated[float, typer.Option(help="and of a needle's, degrees")] = 0.0
-    loss: Annotated[float, typer.Option(help="probability that a seed is lost at implantation")] = 0.0
-    late_probability: Annotated[float, typer.Option(help="probability that a seed moves later")] = 0.0
-    late_mm: Annotated[
-        float, typer.Option(help="standard deviation of a late move along x, y, z, mm; 0: the seed leaves")
-    ] = 0.0
-    late_mean_time_d: Annotated[
-        float, typer.Option("--late-mean-time", help="mean time of a late move, days")
-    ] = 30.0
-    clumping: Annotated[float, typer.Option(help="share by which seeds come closer to their middle")] = 0.0
-
-
-@dataclass(frozen=True)
-class ComputingOptions:
-    """How members are computed; the names are those of the settings."""
-
-    voxel_mm: Annotated[float, typer.Option("--voxel", help="edge of the voxels, mm")] = 1.0
-    media: Annotated[
-        Literal["patient", "water_body", "water"],
-        typer.Option(help="from the CT; water inside BODY; water everywhere"),
-    ] = "patient"
-    seeds: Annotated[
-        Literal["interseed", "superposition"],
-        typer.Option(help="all seeds are solid, or only the one that emits"),
-    ] = "interseed"
-    beyond: Annotated[
-        Literal["continue", "water", "vacuum"],
-        typer.Option(help="beyond the image: its edge voxels go on; water; nothing"),
-    ] = "continue"
-    hounsfield_curve: Annotated[str, typer.Option(help="packaged CT curve or TOML file")] = "neck"
-    histories: Annotated[
-        int, typer.Option(help="photons that leave their seeds, per Monte Carlo member and point in time")
-    ] = 100_000
-    tissue_histories: Annotated[
-        int, typer.Option(help="of the plan, from which TG-43 learns what tissue does; 0: not")
-    ] = 1_000_000
-    time_level: Annotated[int, typer.Option(help="2^level + 1 points in time where tissue changes")] = 2
-    study_seed: Annotated[int, typer.Option(help="random seed of the displacements")] = 1
-    run_seed: Annotated[int, typer.Option("--random-seed", help="random seed of the Monte Carlo")] = 1
-    random_numbers: Annotated[
-        Literal["member", "common"],
-        typer.Option(
-            help="member: a member has its own histories, the same in every scenario; common: all have the same"
-        ),
-    ] = "member"
-    calibration_sd: Annotated[
-        float,
-        typer.Option(help="relative standard uncertainty of the air-kerma strength, for Sobol' indices"),
-    ] = 0.02
-    half_life_sd_d: Annotated[
-        float, typer.Option("--half-life-sd", help="standard uncertainty of the half-life, days, likewise")
-    ] = 0.05
-    alternative: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="compare with curve:NAME, media:NAME or seeds:NAME by paired Monte Carlo members; repeat"
-        ),
-    ] = None
-    structure: Annotated[
-        list[str] | None, typer.Option(help="structure to judge; repeat (default targets and organs)")
-    ] = None
-
-    def values(self) -> dict[str, Any]:
-        """Fields of the settings."""
-        found = asdict(self)
-        found["structures"] = tuple(found.pop("structure") or ())
-        found["alternatives"] = tuple(found.pop("alternative") or ())
-        return found
-
-
-@dataclass(frozen=True)
-class SizeOptions:
-    """How many members the whole command computes."""
-
-    members: Annotated[int, typer.Option(help="TG-43 members")] = 1000
-    monte_carlo: Annotated[
-        int, typer.Option(help="Monte Carlo members, the first of them; 0: TG-43 alone")
-    ] = 12
-    cpu_budget: Annotated[
-        float,
-        typer.Option(help="CPU seconds to be shared best among both after a pilot; replaces the numbers"),
-    ] = 0.0
-    sobol: Annotated[int, typer.Option(help="base samples of the Sobol' indices, a power of 2; 0: none")] = (
-        256
-    )
-
-
-def _numbers(name: str, text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise InvalidInput(
-            f"{name} is {text!r}, expected numbers separated by commas, such as 1,2,3. Correct it."
-        ) from None
 
 
 def _settings(
@@ -203,8 +43,9 @@ def _settings(
 
     source = find_source(case.implant, source_data)
     return new_settings(
-        case, source, kind=kind, **varied.values(kind), **asdict(common), **computing.values()
-    )
+        case, source, kind=kind, **varied.values(kind, common.post_implant is not None), **common.values(),
+        **computing.values(),
+    )  # fmt: skip
 
 
 def _case(name: str) -> Case:

@@ -15,14 +15,15 @@ from validation.studies.study_alternatives import effects
 from validation.studies.study_control import NORMAL_95
 from validation.studies.study_file import Study
 from validation.studies.study_scenario import Scenario
-from validation.studies.study_settings import SOBOL_FACTORS, StudySettings
-from validation.studies.study_sobol import ROWS, factor_effects, sobol_shares
+from validation.studies.study_settings import StudySettings
+from validation.studies.study_sobol import factor_effects, factor_names, sobol_shares
 from validation.studies.study_summary import IndexSummary, Summary
 
 MONTE_CARLO, TG43 = "Monte Carlo", "TG-43"
 FACTOR_NAMES = {
     "sigma": "displacement σ", "edema": "edema magnitude", "edema_half_life": "edema half-life",
     "calibration": "calibration", "half_life": "half-life of the seeds", "realisation": "displacement drawn",
+    "final_volume": "final volume", "shrinkage_rate": "rate of shrinkage",
 }  # fmt: skip
 SHOWN_INDICES = ("D90", "D100", "V100", "V150", "DHI")
 _LAYOUT = {
@@ -206,12 +207,13 @@ def sobol_figure(study: Study) -> go.Figure | None:
     figure = make_subplots(
         rows=1, cols=len(shown), shared_yaxes=True, column_titles=titles, horizontal_spacing=0.03
     )
-    order = np.arange(len(ROWS) - 2)
+    factors = factor_names(study.settings)
+    order = np.arange(len(factors))
     for c, (s, index) in enumerate(shown, start=1):
         shares = sobol_shares(data.sobol_value.isel(structure=s).sel(index=index).values)
         if c == 1:
             order = np.argsort(shares.total_order)
-        names = [FACTOR_NAMES[ROWS[2 + k]] for k in order]
+        names = [FACTOR_NAMES[factors[k]] for k in order]
         for name, values, interval, colour in (
             ("with interactions", shares.total_order, shares.total_interval, COLOURS[5]),
             ("alone", shares.first_order, shares.first_interval, COLOURS[0]),
@@ -246,7 +248,9 @@ def tornado_figure(study: Study, summary: Summary) -> go.Figure | None:
     if len(study.members("sobol")):
         values = study.data.sobol_value.isel(structure=0).sel(index="D90").values
         middle = float(values[:, :2].mean())
-        for factor, (low, high) in zip(SOBOL_FACTORS, factor_effects(study.settings, values), strict=True):
+        for factor, (low, high) in zip(
+            factor_names(study.settings), factor_effects(study.settings, values), strict=True
+        ):
             if factor != "realisation":
                 bars.append((FACTOR_NAMES[factor], 100 * low / middle, 100 * high / middle, 0.0, TG43))
     for effect in effects(study):

@@ -24,7 +24,7 @@ from validation.studies.study_file import ENGINES, MEMBER_OF, Study, empty_datas
 from validation.studies.study_maps import MAP_MEMBERS, dose_maps
 from validation.studies.study_monte_carlo import MemberSimulations, monte_carlo_options, tissue_ratio
 from validation.studies.study_settings import PARTS, StudySettings, plain_digest, refuse_other_case
-from validation.studies.study_sobol import ROWS, sobol_members
+from validation.studies.study_sobol import design_rows, sobol_field, sobol_members
 from validation.studies.study_tg43 import tg43_members
 from validation.studies.study_voxels import StudyVoxels, study_voxels
 from validation.studies.tg43_dose import find_source, source_digest
@@ -210,7 +210,7 @@ class StudyJobs:
         found = sobol_members(self.case, self.settings, self.voxels, self.source, members, self.threads)
         dims = (MEMBER_OF["sobol"], "sobol_row", "structure", "index")
         put(
-            data, "sobol_row", ("sobol_row",), list(ROWS), units="1",
+            data, "sobol_row", ("sobol_row",), list(design_rows(self.settings)), units="1",
             description="A, B, and A with one factor of B (Saltelli's design)",
         )  # fmt: skip
         put(data, "sobol_value", dims, found.value, units="see index_unit", description="index by TG-43")
@@ -278,4 +278,5 @@ def new_settings(case: Case, source: SourceData | None = None, **values: object)
     for scenario in settings.scenarios:
         if change := settings.change(scenario):
             change.field(case)
+    sobol_field(case, settings)
     return settings

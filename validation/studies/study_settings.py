@@ -31,7 +31,11 @@ KINDS: tuple[str, ...] = get_args(Kind)
 CM_PER_MM = 0.1
 PARTS = 4  # of a member's histories: they tell its noise
 BATCHES = 20  # of a member, a multiple of the parts
-SOBOL_FACTORS = ("sigma", "edema", "edema_half_life", "calibration", "half_life", "realisation")
+# Between which the ends of a factor's range may lie.
+SOBOL_RANGES = {
+    "sobol_sigma_mm": (0.0, 30.0), "sobol_edema": (0.0, 5.0), "sobol_half_life_d": (0.1, 365.0),
+    "sobol_shrinkage_per_d": (0.0, 1.0), "sobol_final_volume": (0.05, 1.0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ class StudySettings:
         Whose indices are computed; empty for targets and organs.
     sobol_edema, sobol_half_life_d, sobol_sigma_mm : tuple (low, high)
         Ranges of uniformly distributed factors.
+    sobol_shrinkage_per_d, sobol_final_volume : tuple (low, high)
+        Likewise where a scenario shrinks: the rate (not of a measured series), and the volume that is left in the end,
+        as share of that at implantation; a measured series is stretched to it.
     alternatives : tuple of str
         CT curves, media or seeds to compare with, such as ``curve:schneider2000`` or ``media:water_body``.
     calibration_sd, half_life_sd_d : float
@@ -136,6 +143,8 @@ class StudySettings:
     sobol_sigma_mm: tuple[float, float] = (0.0, 5.0)
     sobol_edema: tuple[float, float] = (0.0, 0.6)
     sobol_half_life_d: tuple[float, float] = (4.0, 25.0)
+    sobol_shrinkage_per_d: tuple[float, float] = (0.002, 0.02)
+    sobol_final_volume: tuple[float, float] = (0.4, 1.0)
     calibration_sd: float = 0.02
     half_life_sd_d: float = 0.05
     source_digest: str = ""
@@ -173,6 +182,13 @@ class StudySettings:
             )
         if not 1 <= self.time_level <= 6:
             raise InvalidInput(f"time_level is {self.time_level}, expected 1 to 6. Use 2.")
+        for name, (least, most) in SOBOL_RANGES.items():
+            low_high = getattr(self, name)
+            if len(low_high) != 2 or not least <= low_high[0] <= low_high[1] <= most:
+                raise InvalidInput(
+                    f"{name} is {list(low_high)}, expected two numbers from {least:g} to {most:g}, ascending (a factor "
+                    f"is uniform between them). Correct it."
+                )
         for scenario in self.scenarios:
             self.displacement(scenario)
             self.change(scenario)
@@ -223,7 +239,16 @@ class StudySettings:
             **others,
         })  # fmt: skip
 
-    def change(self, scenario: Scenario, half_life_d: float | None = None) -> TissueChange | None:
+    @property
+    def shrinks(self) -> bool:
+        """Whether the target ends smaller than it was at implantation in any scenario."""
+        return any(self.shrinkage_per_d) or bool(
+            self.volumes_cm3 and self.volumes_cm3[-1] < self.volumes_cm3[0]
+        )
+
+    def change(
+        self, scenario: Scenario, half_life_d: float | None = None, final_volume: float | None = None
+    ) -> TissueChange | None:
         """What happens to the tissue in a scenario; None for nothing.
 
         Parameters
@@ -232,6 +257,9 @@ class StudySettings:
             Which.
         half_life_d : float, optional
             Of the edema, instead of that of the settings.
+        final_volume : float, optional
+            Share of the volume that is left after shrinkage, instead of that of the settings or the last measured; a
+            measured series is stretched to it in proportion.
         """
         half_life = self.edema_half_life_d if half_life_d is None else half_life_d
         courses: list[VolumeCourse] = []
@@ -242,9 +270,13 @@ class StudySettings:
                 else LinearEdema(scenario.edema, 2.0 * half_life)
             )
         if scenario.shrinkage_per_d:
-            courses.append(ExponentialShrinkage(scenario.shrinkage_per_d, self.residual))
+            residual = self.residual if final_volume is None else final_volume
+            courses.append(ExponentialShrinkage(scenario.shrinkage_per_d, residual))
         if scenario.series:
-            courses.append(VolumeSeries(self.volume_days, self.volumes_cm3))
+            first, last = self.volumes_cm3[0], self.volumes_cm3[-1]
+            stretch = 1.0 if final_volume is None else (1.0 - final_volume) / (1.0 - last / first)
+            volumes = tuple(first + stretch * (v - first) for v in self.volumes_cm3)
+            courses.append(VolumeSeries(self.volume_days, self.volumes_cm3 if stretch == 1.0 else volumes))
         if not courses:
             return None
         reference: Any = "before_implant" if self.ct == "before_implant" else _day(self.ct)

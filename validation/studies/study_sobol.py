@@ -1,9 +1,9 @@
 r"""Sobol' indices: which factor makes how much of the spread of an index, by TG-43.
 
 Factors are independent: the standard deviation of the seeds, magnitude and half-life of the edema, calibration,
-half-life of the radionuclide, and the realisation of the displacements: which random numbers the seeds are displaced
-with. As a factor of its own it is the number of the draw; its indices say how much is left to chance even if all else
-were known.
+half-life of the radionuclide, where a scenario shrinks the volume that is left and the rate, and the realisation of
+the displacements: which random numbers the seeds are displaced with. As a factor of its own it is the number of the
+draw; its indices say how much is left to chance even if all else were known.
 
 Saltelli's design: two independent samples A and B, and A with one column of B for every factor.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -22,14 +23,15 @@ from scipy import stats
 from mcsim.invalid_input import InvalidInput
 from tg43 import SourceData
 from validation.case import Case
-from validation.change import displaced_seeds, ensemble_changed_dose
+from validation.change import TissueChange, TissueField, displaced_seeds, ensemble_changed_dose
 from validation.studies.study_scenario import Scenario
-from validation.studies.study_settings import CM_PER_MM, SOBOL_FACTORS, StudySettings
+from validation.studies.study_settings import CM_PER_MM, StudySettings
 from validation.studies.study_voxels import STUDIED, StudyVoxels
 
 FloatArray = NDArray[np.float64]
 
-ROWS = ("A", "B", *SOBOL_FACTORS)
+FACTORS = ("sigma", "edema", "edema_half_life", "calibration", "half_life", "realisation")
+FINAL_VOLUME, SHRINKAGE_RATE = "final_volume", "shrinkage_rate"
 FIRST_REALISATION = 2**32  # draws that no member of the ensemble has
 REALISATIONS = 2**20
 LEAST_BASE = 16
@@ -42,7 +44,7 @@ class SobolValues:
     Attributes
     ----------
     value : ndarray, shape (members, rows, structures, indices)
-        In the units of the indices; rows as `ROWS`.
+        In the units of the indices; rows as `design_rows`.
     cost_s : ndarray, shape (members,)
         CPU time, s.
     """
@@ -72,6 +74,24 @@ class SobolShares:
     variance: float
 
 
+def factor_names(settings: StudySettings) -> tuple[str, ...]:
+    """Factors of a study, in the order of its samples.
+
+    Examples
+    --------
+    >>> factor_names(StudySettings("shrinkage", "", shrinkage_per_d=(0.01,)))[-2:]
+    ('final_volume', 'shrinkage_rate')
+    """
+    if not settings.shrinks:
+        return FACTORS
+    return (*FACTORS, FINAL_VOLUME, *(() if settings.volumes_cm3 else (SHRINKAGE_RATE,)))
+
+
+def design_rows(settings: StudySettings) -> tuple[str, ...]:
+    """Samples of Saltelli's design: A, B, and A with one factor of B, by its name."""
+    return ("A", "B", *factor_names(settings))
+
+
 def samples(settings: StudySettings, members: tuple[int, ...]) -> FloatArray:
     """Factors at base samples.
 
@@ -85,9 +105,9 @@ def samples(settings: StudySettings, members: tuple[int, ...]) -> FloatArray:
     Returns
     -------
     ndarray, shape (rows, factors, members)
-        mm, 1, days, 1, days, and the number of the realisation.
+        mm, 1, days, 1, days, the number of the realisation, and where the target shrinks 1 and 1/d.
     """
-    d = len(SOBOL_FACTORS)
+    d = len(factor_names(settings))
     sequence = stats.qmc.Sobol(2 * d, scramble=True, seed=settings.study_seed)
     # One sequence for all: a base sample has the same numbers wherever it is computed.
     uniform = np.clip(sequence.random(2 ** int(np.ceil(np.log2(max(members) + 1)))), 1e-12, 1 - 1e-12)
@@ -103,18 +123,68 @@ def samples(settings: StudySettings, members: tuple[int, ...]) -> FloatArray:
 
 def factors_of(settings: StudySettings, uniform: FloatArray) -> FloatArray:
     """Factors from uniform numbers, shape (factors, n) both."""
-    (s0, s1), (e0, e1), (t0, t1) = (
-        settings.sobol_sigma_mm, settings.sobol_edema, settings.sobol_half_life_d,
-    )  # fmt: skip
-    sigma, edema, half_life, calibration, decay, draw = uniform
-    return np.stack([
-        s0 + (s1 - s0) * sigma,
-        e0 + (e1 - e0) * edema,
-        t0 + (t1 - t0) * half_life,
-        1.0 + settings.calibration_sd * stats.norm.ppf(calibration),
-        settings.half_life_sd_d * stats.norm.ppf(decay),
-        np.floor(REALISATIONS * draw),
-    ])  # fmt: skip
+    ranges = {
+        "sigma": settings.sobol_sigma_mm, "edema": settings.sobol_edema, "edema_half_life": settings.sobol_half_life_d,
+        FINAL_VOLUME: settings.sobol_final_volume, SHRINKAGE_RATE: settings.sobol_shrinkage_per_d,
+    }  # fmt: skip
+    found = np.empty_like(uniform)
+    for k, name in enumerate(factor_names(settings)):
+        if name in ranges:
+            low, high = ranges[name]
+            found[k] = low + (high - low) * uniform[k]
+        elif name == "calibration":
+            found[k] = 1.0 + settings.calibration_sd * stats.norm.ppf(uniform[k])
+        elif name == "half_life":
+            found[k] = settings.half_life_sd_d * stats.norm.ppf(uniform[k])
+        else:
+            found[k] = np.floor(REALISATIONS * uniform[k])
+    return found
+
+
+def change_at(settings: StudySettings, factors: dict[str, float]) -> TissueChange | None:
+    """What happens to the tissue at a sample; None for nothing.
+
+    Parameters
+    ----------
+    settings : StudySettings
+        Of the study.
+    factors : dict of str to float
+        Factors by name.
+    """
+    rate, series = factors.get(SHRINKAGE_RATE, 0.0), settings.shrinks and bool(settings.volumes_cm3)
+    return settings.change(
+        Scenario(0.0, factors["edema"], rate, series), factors["edema_half_life"], factors.get(FINAL_VOLUME)
+    )
+
+
+def _extremes(settings: StudySettings) -> list[TissueChange | None]:
+    """Changes of the tissue at the ends of the ranges."""
+    ends = {
+        "edema_half_life": settings.sobol_half_life_d[1:],
+        "edema": settings.sobol_edema,
+        FINAL_VOLUME: settings.sobol_final_volume,
+        SHRINKAGE_RATE: settings.sobol_shrinkage_per_d[1:],
+    }
+    chosen = {name: values for name, values in ends.items() if name in factor_names(settings)}
+    return [change_at(settings, dict(zip(chosen, c, strict=True))) for c in product(*chosen.values())]
+
+
+def sobol_field(case: Case, settings: StudySettings) -> TissueField | None:
+    """The displacement field common to all samples; None if tissue changes in none.
+
+    Raises
+    ------
+    InvalidInput
+        An end of a range is a volume that the tissue cannot be carried to.
+    """
+    changes = [c for c in _extremes(settings) if c is not None]
+    if not changes:
+        return None
+    field = changes[0].field(case)
+    for change in changes:
+        for day in (0.0, np.inf):
+            field.require(float(change.ratio(day)))
+    return field
 
 
 def sobol_members(
@@ -129,24 +199,24 @@ def sobol_members(
     start = time.process_time()
     rows = samples(settings, members)
     n_rows, d, n = rows.shape
-    sigma, edema, half_life, calibration, decay, draw = np.moveaxis(rows, 1, 0).reshape(d, -1)
-    realisation = tuple((FIRST_REALISATION + draw).astype(np.int64).tolist())
+    names = factor_names(settings)
+    flat = dict(zip(names, np.moveaxis(rows, 1, 0).reshape(d, -1), strict=True))
+    realisation = tuple((FIRST_REALISATION + flat["realisation"]).astype(np.int64).tolist())
     seeds = displaced_seeds(
         case.implant,
-        settings.displacement(None, isotropic_sd=sigma * CM_PER_MM),
+        settings.displacement(None, isotropic_sd=flat["sigma"] * CM_PER_MM),
         realisation,
         settings.study_seed,
     )
-    reference = Scenario(0.0, 1.0) if settings.sobol_edema[1] else Scenario()
-    course = settings.change(reference)
-    field = None if course is None else course.field(case)
     changes = [
-        settings.change(Scenario(0.0, float(m)), float(t)) for m, t in zip(edema, half_life, strict=True)
+        change_at(settings, {name: float(values[k]) for name, values in flat.items()})
+        for k in range(n_rows * n)
     ]
     found = ensemble_changed_dose(
         voxels.indices, voxels.points, seeds,
-        calibration[:, None] * case.implant.air_kerma_strengths, case.implant.half_life_d + decay, source,
-        change=changes, field=field, level=settings.time_level, threads=threads,
+        flat["calibration"][:, None] * case.implant.air_kerma_strengths,
+        case.implant.half_life_d + flat["half_life"], source,
+        change=changes, field=sobol_field(case, settings), level=settings.time_level, threads=threads,
     )  # fmt: skip
     values = found.values.reshape(n_rows, n, len(voxels.names), len(STUDIED))
     cost = (time.process_time() - start) / max(1, n)
@@ -227,8 +297,8 @@ def factor_effects(settings: StudySettings, values: FloatArray, share: float = 0
         Slope times the distance of the factor's mean in its lowest, and its highest, part from its mean.
     """
     rows = samples(settings, tuple(range(len(values))))
-    found = np.zeros((len(SOBOL_FACTORS), 2))
-    for k in range(len(SOBOL_FACTORS)):
+    found = np.zeros((rows.shape[1], 2))
+    for k in range(rows.shape[1]):
         factor = np.concatenate([rows[0, k], rows[1, k]])
         step = rows[1, k] - rows[0, k]
         if not step.any():
