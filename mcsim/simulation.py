@@ -296,7 +296,7 @@ class Simulation:
                 "cpu_time_s": earlier.get("cpu_time_s", 0.0) + time.process_time() - cpu,
             }
 
-        uncertainty = self._uncertainty(rule, result, float("inf"))
+        uncertainty, before = self._uncertainty(rule, result, float("inf")), 0.0
         if self._finished(rule, result, 0.0, uncertainty):
             return result
         for number, tallied in self._batches_in_order(first + batches_before, rule.batches[1]):
@@ -306,7 +306,10 @@ class Simulation:
             done = self._finished(rule, result, elapsed, uncertainty)
             if on_progress:
                 here = result.batch_count - batches_before
-                on_progress(self._progress(rule, result, elapsed, here, uncertainty))
+                # the first batch waits for the compiler, or for the cache of what it compiled: it tells no pace
+                before = elapsed if here == 1 else before
+                pace = (elapsed - before) / (here - 1) if here > 1 else float("inf")
+                on_progress(self._progress(rule, result, elapsed, pace, uncertainty))
             if done:
                 break
             if on_checkpoint and time.monotonic() - saved > checkpoint_s:
@@ -349,7 +352,7 @@ class Simulation:
         return bool(rule.uncertainty and is_looked_at(result.batch_count) and uncertainty <= rule.uncertainty)
 
     def _progress(
-        self, rule: StoppingRule, result: Result, elapsed: float, batches: int, uncertainty: float
+        self, rule: StoppingRule, result: Result, elapsed: float, pace: float, uncertainty: float
     ) -> Progress:
         done = result.batch_count
         needed = [float("inf") if rule.batches[1] == UNLIMITED else float(rule.batches[1] - rule.batches[0])]
@@ -357,7 +360,8 @@ class Simulation:
             needed.append(rule.histories / result.histories * done)
         if rule.uncertainty and np.isfinite(uncertainty):
             needed.append(max(GROUPS, done * (uncertainty / rule.uncertainty) ** 2))
-        remaining = min((min(needed) - done) * elapsed / batches, rule.time_s - elapsed)
+        left = max(0.0, min(needed) - done)
+        remaining = min(left * pace if left else 0.0, rule.time_s - elapsed)
         return Progress(done, result.histories, uncertainty, elapsed, max(0.0, remaining))
 
 
