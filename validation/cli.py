@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from mcsim.hdf5_file import created_by
 from mcsim.invalid_input import InvalidInput
 from validation.commands import (
     budget,
@@ -26,6 +25,7 @@ from validation.commands import (
     validate,
     whole_job,
 )
+from validation.commands.examples import show_examples
 
 app = typer.Typer(
     name="seedmc",
@@ -35,42 +35,66 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-case_app = typer.Typer(help="Make and look at case files.", no_args_is_help=True)
-app.add_typer(case_app, name="case")
-app.add_typer(study.study_app, name="study")
-app.add_typer(cohort.cohort_app, name="cohort")
+case_app = typer.Typer(help="Make case files.", no_args_is_help=True)
 case_app.command("import")(cases.case_import)
+# In the order of their use: the whole job, looking, the steps of the job, what goes beyond it.
 for command in (
+    whole_job.run,
+    whole_job.demo,
+    inspect.inspect,
     doses.simulate,
     doses.merge,
     doses.tg43,
-    characterise.characterise,
     judgement.compare,
-    budget.budget,
     judgement.report,
-    export.export,
-    inspect.inspect,
+    budget.budget,
     plan.plan,
     post_implant.post_implant,
+    export.export,
+    characterise.characterise,
     validate.validate,
-    whole_job.run,
-    whole_job.demo,
 ):
     app.command()(command)
+app.add_typer(case_app, name="case")
+app.add_typer(
+    study.study_app, name="study", short_help="Displaced, swollen and shrunken implants, by the thousand."
+)
+app.add_typer(cohort.cohort_app, name="cohort", short_help="Statistics of a cohort, as papers give them.")
+show_examples(
+    app,
+    (
+        "seedmc demo",
+        "seedmc run patient/ --out results/patient",
+        "seedmc inspect results/patient/monte_carlo.h5",
+        "seedmc COMMAND --help",
+    ),
+)
 
 EXIT_BAD_INPUT, EXIT_FAILED = 2, 1
 TYPER_INTERRUPTED = 130  # typer turns KeyboardInterrupt into this exit code, without a word
+# What these leave in their folder or file, the same command goes on from.
+RESUMED = {"run", "demo", "simulate", "budget", "study", "post-implant"}
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from mcsim.hdf5_file import created_by
+
+        typer.echo(created_by())
+        raise typer.Exit
 
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="show the traceback of a failure")] = False,
-    version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="print the version and stop", callback=_version, is_eager=True),
+    ] = False,
 ) -> None:
     os.environ["SEEDMC_DEBUG"] = "1" if debug else ""
-    if version:
-        typer.echo(created_by())
-        raise typer.Exit
+    os.environ["SEEDMC_RESUMED"] = "1" if context.invoked_subcommand in RESUMED else ""
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -87,7 +111,12 @@ def main() -> None:
     except SystemExit as end:
         if end.code != TYPER_INTERRUPTED:
             raise
-        _end("interrupted; the same command goes on from the last checkpoint", EXIT_FAILED)
+        _end(
+            "interrupted; the same command goes on from the last checkpoint"
+            if os.environ.get("SEEDMC_RESUMED")
+            else "interrupted; nothing is kept of this command",
+            EXIT_FAILED,
+        )
     except _refusals() as refusal:
         _end(str(refusal), EXIT_BAD_INPUT)
     except Exception as failure:

@@ -26,9 +26,9 @@ def budget(
     source_data: SourceTable = None,
     quiet: Quiet = False,
 ) -> None:
-    """Where the difference comes from: source data, missing scatter, other seeds, tissue, dose to medium.
+    """Where the difference comes from, share by share.
 
-    In the folder of `seedmc run` only what is missing is simulated, and its report shows the budget when made again.
+    The shares: source data, missing scatter, other seeds, tissue, dose to medium. In the folder of `seedmc run` only what is missing is simulated, and its report shows the budget when made again.
 
     Example: seedmc budget results/demo/case.h5 --out results/demo
     """

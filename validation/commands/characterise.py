@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcsim.invalid_input import InvalidInput
-from mcsim.physics_settings import DEFAULT_PHYSICS, PhysicsSettings
 from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, Quiet, RandomSeed, Threads, threads_of
-from validation.commands.physics_options import Coherent, CutOff, Incoherent, NoFluorescence, physics_of
+from validation.commands.physics_options import (
+    DEFAULT_CUT_OFF_KEV,
+    Coherent,
+    CutOff,
+    Incoherent,
+    NoFluorescence,
+    physics_of,
+)
 from validation.progress import Reporter
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from mcsim.physics_settings import PhysicsSettings
 
 
 def characterise(
@@ -42,7 +50,7 @@ def characterise(
     check_only: Annotated[
         bool, typer.Option("--check-only", help="check and draw the seed (seed.svg), simulate nothing")
     ] = False,
-    cut_off: CutOff = DEFAULT_PHYSICS.cut_off_kev,
+    cut_off: CutOff = DEFAULT_CUT_OFF_KEV,
     coherent: Coherent = "form_factor",
     incoherent: Incoherent = "scattering_function",
     no_fluorescence: NoFluorescence = None,
@@ -50,11 +58,13 @@ def characterise(
     random_seed: RandomSeed = 1,
     quiet: Quiet = False,
 ) -> None:
-    """Check and draw a seed, and compute its TG-43 parameters by Monte Carlo.
+    """Check and draw a seed, compute its TG-43 parameters.
 
     Writes seed.svg, characterisation.h5, tg43.json (for tg43 --source-data) and characterisation.html.
 
-    Example: seedmc characterise my_seed.json
+    Example: seedmc characterise my_seed.json --check-only
+
+    Example: seedmc characterise 6711 --uncertainty 0.5 --out results/6711
     """
     from mcsim.seed_drawing import section_svg
     from mcsim.seed_model import load_seed_model
@@ -96,6 +106,8 @@ def _folder_of(seed: str) -> Path:
 
 def _command(seed: str, spectrum: str, data: xr.Dataset) -> str:
     """The command that makes these tables again; they depend neither on the folder nor on the threads."""
+    from mcsim.physics_settings import DEFAULT_PHYSICS
+
     settings, own = json.loads(data.attrs["settings"]), data.attrs["active_length_source"] != "as asked for"
     physics, usual = settings["physics"], asdict(DEFAULT_PHYSICS)
     words = ["seedmc", "characterise", Path(seed).name if Path(seed).is_file() else seed]

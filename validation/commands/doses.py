@@ -39,6 +39,10 @@ def simulate(
     """Monte Carlo dose of a case.
 
     Example: seedmc simulate case.h5 --out monte_carlo.h5 --uncertainty 1
+
+    Example: seedmc simulate case.h5 --media water --seeds superposition --out in_water.h5
+
+    Example: seedmc simulate case.h5 --batches 0:100 --out part_0.h5
     """
     from validation.case import Case
     from validation.studies.monte_carlo import monte_carlo_dose
@@ -61,7 +65,7 @@ def merge(
 ) -> None:
     """Add the parts of one simulation, exactly.
 
-    Example: seedmc merge part_*.h5 --out monte_carlo.h5
+    Example: seedmc merge part_0.h5 part_1.h5 --out monte_carlo.h5
     """
     from mcsim.result import merge as merge_results
     from mcsim.result_file import read_result, write_result
@@ -83,6 +87,8 @@ def tg43(
     """TG-43 dose of a case.
 
     Example: seedmc tg43 case.h5 --out tg43.h5
+
+    Example: seedmc tg43 case.h5 --source-data my_seed/tg43.json --out tg43.h5
     """
     from validation.case import Case
     from validation.studies.tg43_dose import find_source, tg43_dose, write_tg43_dose

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mcsim.hounsfield import DEFAULT_CURVE
 from validation.commands.option_groups import unfold
 from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions
-from validation.commands.tissue_options import HounsfieldCurve, MediumOf, tissues_of
+from validation.commands.tissue_options import DEFAULT_CURVE_NAME, HounsfieldCurve, MediumOf, tissues_of
 
 
 @unfold
@@ -40,7 +39,7 @@ def export(
         str | None, typer.Option(metavar="YYYYMMDD", help="day the strengths refer to; default: today")
     ] = None,
     dose_bits: Annotated[int, typer.Option(help="bits of a number in an RTDOSE, 32 or 16")] = 32,
-    hounsfield_curve: HounsfieldCurve = DEFAULT_CURVE.name,
+    hounsfield_curve: HounsfieldCurve = DEFAULT_CURVE_NAME,
     medium_of: MediumOf = None,
     *,
     case: CaseOptions,

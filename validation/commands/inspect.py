@@ -38,9 +38,16 @@ def inspect(
     ] = None,
     curves: Annotated[bool, typer.Option("--curves", help="list the packaged CT curves")] = False,
 ) -> None:
-    """What a file or folder holds; for a case also which media its structures get, as a simulation would have it.
+    """What a file or folder holds, at a glance.
+
+    Every file that this program reads or writes; of a case also which media its structures get, as a simulation would
+    have it. Identity of a patient is not shown.
+
+    Example: seedmc inspect results/patient/monte_carlo.h5
 
     Example: seedmc inspect patient/ --ct-series ct --plan pre --medium-of THYROID=thyroid
+
+    Example: seedmc inspect --seed 6711
     """
     from validation.studies import inspect_file, inspect_seeds
 

@@ -64,7 +64,9 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Write the report of a comparison: one HTML file that opens offline.
+    """Write the report of a comparison.
+
+    One HTML file that opens offline.
 
     Example: seedmc report comparison.h5 --out report.html
     """

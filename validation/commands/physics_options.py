@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from mcsim.physics_settings import PhysicsSettings
+if TYPE_CHECKING:
+    from mcsim.physics_settings import PhysicsSettings
+
+DEFAULT_CUT_OFF_KEV = 1.0  # that of `mcsim`, written out here so that --help does not load the engine
 
 Spectrum = Annotated[
     str,
@@ -36,4 +39,6 @@ def physics_of(
     cut_off: float, coherent: str, incoherent: str, no_fluorescence: list[str] | None
 ) -> PhysicsSettings:
     """Physics settings of the options."""
+    from mcsim.physics_settings import PhysicsSettings
+
     return PhysicsSettings(cut_off, coherent, incoherent, tuple(no_fluorescence or ()))

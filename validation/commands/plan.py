@@ -125,9 +125,15 @@ def plan(
     threads: Threads = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Plan needles and seeds: D90 at the prescription with the fewest seeds, then the least excess and organ dose.
+    """Plan needles and seeds, supplement a plan or plan again.
+
+    D90 at the prescription with the fewest seeds, then the least excess and organ dose.
 
     Example: seedmc plan neck --target PTV --prescription 120 --direction from-left --out plan.h5
+
+    Example: seedmc plan case.h5 --supplement --out supplemented.h5
+
+    Example: seedmc plan patient/ --without-plan --target GTV --prescription 120 --out plan.h5
     """
     from validation.studies.plan import NoPlan, NothingToAdd, plan_implant
     from validation.studies.plan_infeasible import in_words, why_infeasible

@@ -69,9 +69,13 @@ def post_implant(
     threads: Threads = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Find the seeds on a post-implant CT, match them with the plan and compare the dose before and after.
+    """Find the seeds on a post-implant CT, compare with plan.
+
+    Seeds are found, matched with those of the plan, and the dose is told before and after.
 
     Example: seedmc post-implant plan.h5 post_ct/ --out results/post
+
+    Example: seedmc post-implant plan.h5 post_ct/ --register seeds --monte-carlo --out results/post
     """
     from validation.case.case_source import read_case
     from validation.case.seed_finder_series import read_scan

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mcsim.invalid_input import InvalidInput
-from mcsim.physics_settings import DEFAULT_PHYSICS
-from mcsim.simulation_settings import StoppingRule
 from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, RandomSeed, Threads, Voxel, threads_of
 from validation.commands.physics_options import (
+    DEFAULT_CUT_OFF_KEV,
     Coherent,
     CutOff,
     Incoherent,
@@ -20,6 +19,7 @@ from validation.commands.physics_options import (
     physics_of,
 )
 from validation.commands.tissue_options import (
+    DEFAULT_CURVE_NAME,
     CalcificationAbove,
     ContourDensity,
     ContourHu,
@@ -32,6 +32,7 @@ from validation.commands.tissue_options import (
 )
 
 if TYPE_CHECKING:
+    from mcsim.simulation_settings import StoppingRule
     from validation.studies.monte_carlo import MonteCarloOptions
 
 DEFAULT_UNCERTAINTY_PERCENT = 2.0
@@ -80,7 +81,7 @@ class PhantomOptions:
     media: Media = "patient"
     beyond: Beyond = "continue"
     beyond_distance: BeyondDistance = 10.0
-    hounsfield_curve: HounsfieldCurve = "neck"
+    hounsfield_curve: HounsfieldCurve = DEFAULT_CURVE_NAME
     medium_of: MediumOf = None
     contour_density: ContourDensity = None
     contour_hu: ContourHu = None
@@ -125,7 +126,7 @@ class TransportOptions:
 
     seeds: Seeds = "interseed"
     spectrum: Spectrum = ""
-    cut_off: CutOff = DEFAULT_PHYSICS.cut_off_kev
+    cut_off: CutOff = DEFAULT_CUT_OFF_KEV
     coherent: Coherent = "form_factor"
     incoherent: Incoherent = "scattering_function"
     no_fluorescence: NoFluorescence = None
@@ -177,6 +178,8 @@ class StopOptions:
         InvalidInput
             A number is out of range, or the simulation would never end.
         """
+        from mcsim.simulation_settings import StoppingRule
+
         uncertainty, histories, max_time = self.uncertainty, self.histories, self.max_time
         bounds = StoppingRule().batches
         if batches is not None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mcsim.hounsfield import DEFAULT_CURVE
 from mcsim.invalid_input import InvalidInput
-from validation.studies.media_settings import (
-    CalcificationSettings,
-    ContourSettings,
-    MediaSettings,
-    StreakSettings,
-    read_media_settings,
-)
+
+if TYPE_CHECKING:
+    from validation.studies.media_settings import MediaSettings
+
+DEFAULT_CURVE_NAME = "neck"  # that of `mcsim`, written out here so that --help does not load the engine
 
 HounsfieldCurve = Annotated[
     str,
@@ -99,11 +96,13 @@ def tissues_of(
     >>> tissues_of("neck", ["GTV=lymph"], "nominal", None, None, None, None, None).contours.density
     'nominal'
     """
+    from validation.studies.media_settings import read_media_settings
+
     if media != "patient":
         _refuse_without_effect(
             media,
             {
-                "hounsfield-curve": None if curve == DEFAULT_CURVE.name else curve,
+                "hounsfield-curve": None if curve == DEFAULT_CURVE_NAME else curve,
                 "medium-of": medium_of or None,
                 "contour-density": contour_density,
                 "contour-hu": contour_hu,
@@ -114,12 +113,12 @@ def tissues_of(
             },
         )
     settings = read_media_settings(curve).with_medium_of(medium_of or [])
-    contours: ContourSettings = settings.contours
+    contours = settings.contours
     if contour_density is not None:
         contours = replace(contours, density=contour_density)
     if contour_hu is not None:
         contours = replace(contours, keep_outside_hu=None if contour_hu == "all" else _range(contour_hu))
-    streaks: StreakSettings = settings.streaks
+    streaks = settings.streaks
     if streak_override is not None:
         streaks = replace(streaks, mode=streak_override)
     if streak_radius is not None:
@@ -127,7 +126,7 @@ def tissues_of(
         streaks = replace(streaks, radius=radius, seed_radius=min(streaks.seed_radius, radius))
     if streak_replacement is not None:
         streaks = replace(streaks, replacement=_replacement(streak_replacement))
-    calcification: CalcificationSettings = settings.calcification
+    calcification = settings.calcification
     if calcification_above is not None:
         calcification = replace(calcification, above_hu=calcification_above)
     return replace(settings, contours=contours, streaks=streaks, calcification=calcification)

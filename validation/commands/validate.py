@@ -44,9 +44,11 @@ def validate(
     threads: Threads = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Compute every oracle, seed and published comparison again and write the page about them.
+    """Compute the validation record again.
 
-    Exit 1 if a check misses that is expected to agree.
+    Every oracle, seed and published comparison, and the page about them. Exit 1 if a check misses that is expected to agree.
+
+    Example: seedmc validate --out results/validation
 
     Example: seedmc validate --mode full --out docs
     """

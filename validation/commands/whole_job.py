@@ -30,9 +30,15 @@ def run(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """The whole job: import, Monte Carlo, TG-43, comparison, report.
+    """The whole job: import, both doses, comparison, report.
+
+    Results that are in the folder and still fit are kept; an interrupted job goes on where it stopped.
+
+    Example: seedmc run neck --out results/neck --voxel 2
 
     Example: seedmc run patient/ --ct-series ct --plan pre --out results/patient
+
+    Example: seedmc run results/patient/case.h5 --medium-of THYROID=thyroid --uncertainty 1 --out results/thyroid
     """
     from validation.studies.main_job import run_main_job
 
@@ -60,7 +66,9 @@ def demo(
 ) -> None:
     """Run the whole job on the built-in neck.
 
-    Example: seedmc demo --out results/demo
+    Example: seedmc demo
+
+    Example: seedmc demo --out results/demo --threads 2
     """
     # The folder is the demo's own: after an upgrade its earlier results make way.
     run("neck", out, threads=threads, replace=True, quiet=quiet)
