@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
-from mcsim.hdf5_file import created_by
-from validation.case.whole_file import whole_file
 from validation.report import budget_section, facts, tables, tables_evaluation
 from validation.report.figures_dvh import dvh_figure
 from validation.report.figures_slices import ISODOSES, LOWEST_SHOWN, slice_views
+from validation.report.page import render_page, write_text
 from validation.report.plotly_figure import embedded
 from validation.studies.budget_dataset import CaseBudget
 from validation.studies.compare import Comparison
@@ -33,17 +28,13 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
     str
         HTML with style sheet, plotly.js and data inside; all text from the case is escaped.
     """
-    environment = Environment(
-        loader=PackageLoader("validation.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     views = slice_views(comparison)
     names = tables.ordered_structures(comparison)
-    return environment.get_template("report.html").render(
-        attributes=comparison.data.attrs,
+    attributes = comparison.data.attrs
+    return render_page(
+        "report.html",
+        plotly=True,
+        attributes=attributes,
         labels=[comparison.label(engine) for engine in comparison.engines],
         has_monte_carlo="monte_carlo" in comparison.engines,
         biology=tables_evaluation.biology_table(comparison),
@@ -57,10 +48,14 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
         if budget
         else "",
         case_facts=facts.case_facts(comparison),
-        created_by=created_by(),
         definitions=tables.definitions(comparison),
         difference_columns=[f"{p:g} %" for p in comparison.data.percentile.values],
         differences=tables.difference_table(comparison),
+        digests=[
+            (name, str(attributes[key]))
+            for name, key in (("Case digest", "case_digest"), ("settings digest", "settings_digest"))
+            if key in attributes
+        ],
         conformity=tables_evaluation.conformity_table(comparison),
         dvh=embedded(dvh_figure(comparison), "dvh"),
         gamma=tables_evaluation.gamma_table(comparison),
@@ -70,7 +65,6 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
         indices=tables.index_table(comparison),
         isodoses=ISODOSES,
         lowest_shown=round(100 * LOWEST_SHOWN),
-        plotly_js=Markup(get_plotlyjs()),
         run_facts=facts.run_facts(comparison),
         settings_notes=facts.settings_notes(comparison),
         slices=views,
@@ -91,7 +85,4 @@ def write_report(comparison: Comparison, path: str | Path, budget: CaseBudget | 
     budget : CaseBudget, optional
         See `render`.
     """
-    path = Path(path)
-    text = render(comparison, budget)
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(path, render(comparison, budget))
