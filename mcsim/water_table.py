@@ -47,7 +47,7 @@ RUN_SEED = 1
 class WaterTable:
     """Collision kerma to water around one seed in infinite water, per photon emitted in the active layer.
 
-    Cells are even in ln r and in t = p (1 + a)/(p + a), p = √(1 − |cos θ|), a = 2, from the pole (0) to the
+    Cells are even in ln r and in t = p (1 + a)/(p + a), p = √(1 − ``|cos θ|``), a = 2, from the pole (0) to the
     equator (1).
 
     Attributes
@@ -89,7 +89,7 @@ class WaterTable:
 
     @property
     def cosines(self) -> FloatArray:
-        """|cos θ| of the cell centres, shape (polar_cells,)."""
+        """``|cos θ|`` of the cell centres, shape (polar_cells,)."""
         return polar_cosines((np.arange(POLAR_CELLS) + 0.5) / POLAR_CELLS)
 
     def dose(self, points: FloatArray) -> FloatArray:
