@@ -18,7 +18,10 @@ from validation.progress import Reporter
 def budget(
     case: Annotated[Path, typer.Argument(help="case file")],
     out: Annotated[
-        Path, typer.Option(help="folder for budget.h5 and the simulations; an interrupted run goes on")
+        Path,
+        typer.Option(
+            metavar="DIR", help="folder for budget.h5 and the simulations; an interrupted run goes on"
+        ),
     ],
     phantom: PhantomOptions,
     transport: TransportOptions,
@@ -28,7 +31,8 @@ def budget(
 ) -> None:
     """Where the difference comes from, share by share.
 
-    The shares: source data, missing scatter, other seeds, tissue, dose to medium. In the folder of `seedmc run` only what is missing is simulated, and its report shows the budget when made again.
+    The shares: source data, missing scatter, other seeds, tissue, dose to medium. In the folder of `seedmc run`
+    only what is missing is simulated, and its report shows the budget when made again.
 
     Example: seedmc budget results/demo/case.h5 --out results/demo
     """

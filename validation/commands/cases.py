@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from validation.commands.completion import case_or_file
 from validation.commands.option_groups import unfold
 from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class ImportOptions:
     """What an input may lack."""
 
-    seeds: Annotated[Path | None, typer.Option(help="the same as --seed-list")] = None
+    seeds: Annotated[Path | None, typer.Option(metavar="FILE", help="the same as --seed-list")] = None
     mask: Annotated[
         list[str] | None,
         typer.Option(
@@ -35,7 +36,9 @@ class ImportOptions:
         ),
     ] = None
     prescription: Annotated[float | None, typer.Option(metavar="GY", help="prescribed dose, Gy")] = None
-    target: Annotated[str | None, typer.Option(help="structure the dose is prescribed to")] = None
+    target: Annotated[
+        str | None, typer.Option(metavar="STRUCTURE", help="structure the dose is prescribed to")
+    ] = None
     target_margin: Annotated[
         float | None,
         typer.Option(metavar="MM", help="of an .egsphant: the target is what lies this near to a seed, mm"),
@@ -56,10 +59,12 @@ def case_import(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="INPUT", help="DICOM folder, case file, .egsphant(.gz) or built-in case (neck)"
+            metavar="INPUT",
+            help="DICOM folder, case file, .egsphant(.gz) or built-in case (neck)",
+            autocompletion=case_or_file,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="case file to write")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="case file to write")],
     chosen: CaseOptions,
     more: ImportOptions,
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcsim.invalid_input import InvalidInput
+from validation.commands.completion import simulated_seed_or_file
 from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, Quiet, RandomSeed, Threads, threads_of
 from validation.commands.physics_options import (
     DEFAULT_CUT_OFF_KEV,
@@ -18,6 +19,7 @@ from validation.commands.physics_options import (
     CutOff,
     Incoherent,
     NoFluorescence,
+    Spectrum,
     physics_of,
 )
 from validation.progress import Reporter
@@ -29,23 +31,31 @@ if TYPE_CHECKING:
 
 
 def characterise(
-    seed: Annotated[str, typer.Argument(help="seed file, or name of a packaged seed")],
+    seed: Annotated[
+        str,
+        typer.Argument(help="seed file, or name of a packaged seed", autocompletion=simulated_seed_or_file),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
-            help="folder to write to; need not exist (default: named after the seed, in the current folder)"
+            metavar="DIR",
+            help="folder to write to; need not exist (default named after the seed, in the current folder)",
         ),
     ] = None,
     histories: Annotated[
-        int, typer.Option(help="photons to emit (at most, with --uncertainty)")
+        int, typer.Option(metavar="N", help="photons to emit (at most, with --uncertainty)")
     ] = 30_000_000,
     uncertainty: Annotated[
         float,
-        typer.Option(help="stop at this type A uncertainty of the dose-rate constant, %; 0: all histories"),
+        typer.Option(
+            metavar="PERCENT",
+            help="stop at this type A uncertainty of the dose-rate constant, %; 0: all histories",
+        ),
     ] = 0.0,
-    spectrum: Annotated[str, typer.Option(help="photon spectrum instead of the seed's own")] = "",
+    spectrum: Spectrum = "",
     active_length: Annotated[
-        float, typer.Option(help="length of the line source of g_L and F, mm; 0: the seed file's")
+        float,
+        typer.Option(metavar="MM", help="length of the line source of g_L and F, mm; 0: the seed file's"),
     ] = 0.0,
     check_only: Annotated[
         bool, typer.Option("--check-only", help="check and draw the seed (seed.svg), simulate nothing")

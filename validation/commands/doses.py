@@ -17,7 +17,9 @@ from validation.progress import Reporter
 @unfold
 def simulate(
     case: Annotated[Path, typer.Argument(help="case file")],
-    out: Annotated[Path, typer.Option(help="result file to write; an interrupted run goes on")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="result file to write; an interrupted run goes on")
+    ],
     phantom: PhantomOptions,
     transport: TransportOptions,
     stop: StopOptions,
@@ -26,8 +28,12 @@ def simulate(
         typer.Option(help="FIRST:STOP, a part of the batches, for a cluster job"),
     ] = None,
     spectra: Annotated[
-        bool, typer.Option("--spectra", help="energy-fluence spectrum of every structure and medium")
-    ] = False,
+        bool,
+        typer.Option(
+            "--spectra/--no-spectra",
+            help="energy-fluence spectrum of every structure and medium (default: scored, it costs no time to speak of)",
+        ),
+    ] = True,
     per_seed: Annotated[
         bool, typer.Option("--per-seed", help="the dose of every seed apart as well")
     ] = False,
@@ -61,7 +67,7 @@ def simulate(
 
 def merge(
     parts: Annotated[list[Path], typer.Argument(help="results of parts of one simulation")],
-    out: Annotated[Path, typer.Option(help="result file to write")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="result file to write")],
 ) -> None:
     """Add the parts of one simulation, exactly.
 
@@ -80,9 +86,10 @@ def merge(
 
 def tg43(
     case: Annotated[Path, typer.Argument(help="case file")],
-    out: Annotated[Path, typer.Option(help="dose file to write")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="dose file to write")],
     voxel: Voxel = 1.0,
     source_data: SourceTable = None,
+    quiet: Quiet = False,
 ) -> None:
     """TG-43 dose of a case.
 
@@ -95,6 +102,7 @@ def tg43(
 
     patient = Case.read(case)
     table = find_source(patient.implant, source_data)
-    dose = tg43_dose(patient, voxel * CENTIMETRE_PER_MILLIMETRE, table)
+    with Reporter(quiet):
+        dose = tg43_dose(patient, voxel * CENTIMETRE_PER_MILLIMETRE, table)
     write_tg43_dose(out, dose)
     typer.echo(f"TG-43 with {dose.attrs['source']} -> {out}")

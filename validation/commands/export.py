@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from validation.commands.completion import EXPORT_FORMATS, one_of
 from validation.commands.option_groups import unfold
 from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions
 from validation.commands.tissue_options import DEFAULT_CURVE_NAME, HounsfieldCurve, MediumOf, tissues_of
@@ -22,23 +23,30 @@ def export(
             "or the folder of run",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="folder to write to")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder to write to")],
     format: Annotated[
         list[str] | None,
         typer.Option(
             "--format",
-            help="ct, rtstruct, rtplan, rtdose, 3ddose, egsphant, egs_brachy, csv; several times; default: all",
+            metavar="NAME",
+            help="ct, rtstruct, rtplan, rtdose, 3ddose, egsphant, egs_brachy, csv; may be given several times "
+            "(default all)",
+            autocompletion=one_of(*EXPORT_FORMATS),
         ),
     ] = None,
     egs_voxel: Annotated[
         float | None,
-        typer.Option(metavar="MM", help="voxels of the egsphant, mm; default: those of the image"),
+        typer.Option(metavar="MM", help="voxels of the egsphant, mm (default those of the image)"),
     ] = None,
-    patient_id: Annotated[str, typer.Option(help="identity number for the DICOM files; default: none")] = "",
+    patient_id: Annotated[
+        str, typer.Option(metavar="TEXT", help="identity number for the DICOM files (default none)")
+    ] = "",
     implant_date: Annotated[
-        str | None, typer.Option(metavar="YYYYMMDD", help="day the strengths refer to; default: today")
+        str | None, typer.Option(metavar="YYYYMMDD", help="day the strengths refer to (default today)")
     ] = None,
-    dose_bits: Annotated[int, typer.Option(help="bits of a number in an RTDOSE, 32 or 16")] = 32,
+    dose_bits: Annotated[
+        int, typer.Option(metavar="32|16", help="bits of a number in an RTDOSE, 32 or 16")
+    ] = 32,
     hounsfield_curve: HounsfieldCurve = DEFAULT_CURVE_NAME,
     medium_of: MediumOf = None,
     *,

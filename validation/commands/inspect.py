@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mcsim.invalid_input import InvalidInput
+from validation.commands.completion import case_or_file, catalogued_seed
 from validation.commands.option_groups import unfold
 from validation.commands.options import CaseOptions
 from validation.commands.simulation_options import PhantomOptions
@@ -21,7 +22,11 @@ _PAGE_WIDTH = 120
 def inspect(
     source: Annotated[
         str | None,
-        typer.Argument(metavar="INPUT", help="file of this program, DICOM folder or built-in case (neck)"),
+        typer.Argument(
+            metavar="INPUT",
+            help="file, DICOM folder or built-in case (neck)",
+            autocompletion=case_or_file,
+        ),
     ] = None,
     *,
     case: CaseOptions,
@@ -34,7 +39,13 @@ def inspect(
         typer.Option("--seeds", help="list the packaged seeds: their TG-43 tables, and those of Monte Carlo"),
     ] = False,
     seed: Annotated[
-        str | None, typer.Option("--seed", metavar="NAME", help="TG-43 tables of one packaged seed")
+        str | None,
+        typer.Option(
+            "--seed",
+            metavar="NAME",
+            help="TG-43 tables of one packaged seed",
+            autocompletion=catalogued_seed,
+        ),
     ] = None,
     curves: Annotated[bool, typer.Option("--curves", help="list the packaged CT curves")] = False,
 ) -> None:

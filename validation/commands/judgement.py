@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from validation.commands.options import (
-    threads_of,
-)
+from validation.commands.options import Quiet, threads_of
+from validation.progress import Reporter
 
 
 def compare(
@@ -22,14 +21,17 @@ def compare(
             "Monte Carlo is judged against TG-43, another dose stands beside them or takes the place of one",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="comparison file to write")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="comparison file to write")],
     dose_uncertainty: Annotated[
-        Path | None, typer.Option(help="RTDOSE of type ERROR: uncertainty of the other program's dose")
+        Path | None,
+        typer.Option(metavar="FILE", help="RTDOSE of type ERROR: uncertainty of the other program's dose"),
     ] = None,
     dose_scale: Annotated[
-        float | None, typer.Option(help="Gy per unit of a .3ddose, which does not say what it holds")
+        float | None,
+        typer.Option(metavar="GY", help="Gy per unit of a .3ddose, which does not say what it holds"),
     ] = None,
     gamma: Annotated[bool, typer.Option(help="gamma index, some seconds")] = True,
+    quiet: Quiet = False,
 ) -> None:
     """Judge doses of a case against each other.
 
@@ -42,8 +44,9 @@ def compare(
     from validation.studies.dose_files import read_doses
 
     patient = Case.read(case)
-    read = read_doses(doses, patient, threads_of(0), dose_uncertainty, dose_scale)
-    found = compare_doses(patient, read.monte_carlo, read.tg43, read.imported, gamma=gamma)
+    with Reporter(quiet):
+        read = read_doses(doses, patient, threads_of(0), dose_uncertainty, dose_scale)
+        found = compare_doses(patient, read.monte_carlo, read.tg43, read.imported, gamma=gamma)
     found.write(out)
     if read.imported is not None:
         attributes = found.data.attrs
@@ -56,11 +59,12 @@ def compare(
 
 def report(
     comparison: Annotated[Path, typer.Argument(help="comparison file")],
-    out: Annotated[Path, typer.Option(help="HTML file to write")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="HTML file to write")],
     budget: Annotated[
         Path | None,
         typer.Option(
-            help="difference budget of seedmc budget; without it budget.h5 beside the comparison, if it fits"
+            metavar="FILE",
+            help="difference budget of seedmc budget; without it budget.h5 beside the comparison, if it fits",
         ),
     ] = None,
 ) -> None:

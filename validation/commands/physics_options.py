@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from validation.commands.completion import SPECTRA, one_of
+
 if TYPE_CHECKING:
     from mcsim.physics_settings import PhysicsSettings
 
@@ -14,10 +16,12 @@ DEFAULT_CUT_OFF_KEV = 1.0  # that of `mcsim`, written out here so that --help do
 Spectrum = Annotated[
     str,
     typer.Option(
-        help="photons per decay: i125_ncrp58, i125_tg43u1, pd103_nndc or cs131_nndc (default: the seed model's own)"
+        metavar="NAME",
+        help="photons per decay: i125_ncrp58, i125_tg43u1, pd103_nndc or cs131_nndc (default: the seed model's own)",
+        autocompletion=one_of(*SPECTRA),
     ),
 ]
-CutOff = Annotated[float, typer.Option(help="photons below this energy are not followed, keV")]
+CutOff = Annotated[float, typer.Option(metavar="KEV", help="photons below this energy are not followed, keV")]
 Coherent = Annotated[
     Literal["form_factor", "off"],
     typer.Option(help="coherent scattering: by atomic form factors; none"),
@@ -31,6 +35,7 @@ NoFluorescence = Annotated[
     typer.Option(
         metavar="ELEMENT|all",
         help="fluorescence of this element stays where it is made; may be given several times",
+        autocompletion=one_of("all", "Ag", "Ti", "Pd", "Au", "Pb", "I", "Br"),
     ),
 ]
 

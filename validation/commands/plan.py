@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from mcsim.invalid_input import InvalidInput
+from validation.commands.completion import DIRECTIONS, case_or_file, one_of, structure
 from validation.commands.option_groups import unfold
 from validation.commands.options import (
     CENTIMETRE_PER_MILLIMETRE,
@@ -19,6 +20,7 @@ from validation.commands.options import (
     Threads,
     threads_of,
 )
+from validation.progress import Reporter
 
 if TYPE_CHECKING:
     from validation.case import Case
@@ -36,18 +38,32 @@ class DoseOptions:
     """Prescription and seeds."""
 
     prescription: Annotated[
-        float | None, typer.Option(help="dose to full decay for D90, Gy; that of the case by default")
+        float | None,
+        typer.Option(metavar="GY", help="dose to full decay for D90, Gy (default that of the case)"),
     ] = None
     history: Annotated[
         str | None,
-        typer.Option(help="prescription by treatment: untreated 120, treated 100, re-irradiated 80 Gy"),
+        typer.Option(
+            metavar="NAME",
+            help="prescription by treatment: untreated 120, treated 100, re-irradiated 80 Gy",
+            autocompletion=one_of("untreated", "treated", "re-irradiated"),
+        ),
     ] = None
     strength: Annotated[
         list[float] | None,
-        typer.Option(help="MBq per seed; several: the best one is taken. 14.8 18.5 22.2 25.9"),
+        typer.Option(
+            metavar="MBQ",
+            help="activity per seed, MBq; may be given several times, the best one is taken (default 14.8, 18.5, 22.2 "
+            "and 25.9)",
+        ),
     ] = None
     site: Annotated[
-        str | None, typer.Option(help="strength by site: surface 18.5, bone 33.3, other 22.2 to 29.6 MBq")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="activity by site: surface 18.5, bone 33.3, other 22.2 to 29.6 MBq",
+            autocompletion=one_of("surface", "bone", "other"),
+        ),
     ] = None
 
 
@@ -58,28 +74,61 @@ class NeedleOptions:
     direction: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="DIRECTION",
             help="of needles, skin to tip: x,y,z (LPS), from-left, from-right, from-front, from-back, from-above, "
-            "from-below, plan, or auto; several are tried one by one"
+            "from-below, plan, or auto; may be given several times, tried one by one",
+            autocompletion=one_of(*DIRECTIONS),
         ),
     ] = None
     mix_directions: Annotated[
         bool, typer.Option("--mix-directions", help="needles of several directions in one plan")
     ] = False
-    needle_spacing: Annotated[float, typer.Option(help="least distance of needles, mm")] = 10.0
+    needle_spacing: Annotated[float, typer.Option(metavar="MM", help="least distance of needles, mm")] = 10.0
     grid_step: Annotated[
-        float, typer.Option(help="lattice of needles tried, mm; that of a template if needles go through one")
+        float,
+        typer.Option(
+            metavar="MM", help="lattice of needles tried, mm; that of a template if needles go through one"
+        ),
     ] = 2.5
-    seed_spacing: Annotated[str, typer.Option(help="LEAST:MOST distance of neighbouring seeds, mm")] = "5:10"
-    skin: Annotated[float, typer.Option(help="least distance of seeds from the skin, mm")] = 10.0
-    bone_margin: Annotated[float, typer.Option(help="least distance of needles from bone, mm")] = 1.0
-    airway_margin: Annotated[float, typer.Option(help="from airways, mm")] = 2.0
-    vessel_margin: Annotated[float, typer.Option(help="from vessels, mm")] = 2.0
-    cord_margin: Annotated[float, typer.Option(help="from the spinal cord, mm")] = 5.0
-    outside: Annotated[float, typer.Option(help="seeds may lie this far outside the target, mm")] = 0.0
-    longest_needle: Annotated[float, typer.Option(help="skin to tip, mm")] = 150.0
-    avoid: Annotated[list[str] | None, typer.Option(help="structure that needles must not cross")] = None
+    seed_spacing: Annotated[
+        str, typer.Option(metavar="LEAST:MOST", help="distance of neighbouring seeds, mm")
+    ] = "5:10"
+    skin: Annotated[float, typer.Option(metavar="MM", help="least distance of seeds from the skin, mm")] = (
+        10.0
+    )
+    bone_margin: Annotated[
+        float, typer.Option(metavar="MM", help="least distance of needles from bone, mm")
+    ] = 1.0
+    airway_margin: Annotated[
+        float, typer.Option(metavar="MM", help="least distance of needles from airways, mm")
+    ] = 2.0
+    vessel_margin: Annotated[
+        float, typer.Option(metavar="MM", help="least distance of needles from vessels, mm")
+    ] = 2.0
+    cord_margin: Annotated[
+        float, typer.Option(metavar="MM", help="least distance of needles from the spinal cord, mm")
+    ] = 5.0
+    outside: Annotated[
+        float, typer.Option(metavar="MM", help="seeds may lie this far outside the target, mm")
+    ] = 0.0
+    longest_needle: Annotated[float, typer.Option(metavar="MM", help="longest needle, skin to tip, mm")] = (
+        150.0
+    )
+    avoid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STRUCTURE",
+            help="structure that needles must not cross; may be given several times",
+            autocompletion=structure,
+        ),
+    ] = None
     allow: Annotated[
-        list[str] | None, typer.Option(help="structure that needles may cross; bone: that seen on the CT too")
+        list[str] | None,
+        typer.Option(
+            metavar="STRUCTURE",
+            help="structure that needles may cross; bone: that seen on the CT too; may be given several times",
+            autocompletion=structure,
+        ),
     ] = None
 
 
@@ -93,9 +142,10 @@ class InPlaceOptions:
     replan: Annotated[
         bool, typer.Option("--replan", help="plan again what is left of the plan, with --placed in place")
     ] = False
-    placed: Annotated[Path | None, typer.Option(help="CSV seed list of the seeds in place")] = None
+    placed: Annotated[Path | None, typer.Option(metavar="FILE", help="CSV list of the seeds in place")] = None
     existing_dose: Annotated[
-        Path | None, typer.Option(help="Monte Carlo result of the case with the seeds in place")
+        Path | None,
+        typer.Option(metavar="FILE", help="Monte Carlo result of the case with the seeds in place"),
     ] = None
     correct: Annotated[
         bool, typer.Option("--correct", help="planned seeds get its ratio to TG-43 at the same place")
@@ -105,15 +155,27 @@ class InPlaceOptions:
 @unfold
 def plan(
     case: Annotated[
-        str, typer.Argument(metavar="CASE", help="case file, DICOM folder or built-in case (neck)")
+        str,
+        typer.Argument(
+            metavar="CASE",
+            help="case file, DICOM folder or built-in case (neck)",
+            autocompletion=case_or_file,
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="case file with the planned seeds; beside it .json and .png")],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="case file with the planned seeds; beside it .json and .png")
+    ],
     dose: DoseOptions,
     needles: NeedleOptions,
     in_place: InPlaceOptions,
     chosen: CaseOptions,
     target: Annotated[
-        str | None, typer.Option(help="structure to treat; that of the case by default")
+        str | None,
+        typer.Option(
+            metavar="STRUCTURE",
+            help="structure to treat (default that of the case)",
+            autocompletion=structure,
+        ),
     ] = None,
     source_data: SourceTable = None,
     best_effort: Annotated[
@@ -144,27 +206,24 @@ def plan(
     settings = _settings(patient, name, dose, needles, present)
     source = None if source_data is None else _table(patient, source_data)
 
-    def say(line: str) -> None:
-        if not quiet:
-            typer.echo(line)
-
-    common: dict[str, object] = {"source": source, "threads": threads_of(threads), "say": say}
-    if present is not None:
-        common |= {"existing": present.implant, "existing_dose": present.dose, "lines": present.lines}
-    try:
-        made = plan_implant(patient, name, settings, **common)  # type: ignore[arg-type]
-    except NothingToAdd as done:
-        typer.echo(str(done))
-        return
-    except NoPlan as reason:
-        typer.echo(f"seedmc: {reason}", err=True)
-        raise typer.Exit(1) from None
-    if not made.meets:
-        say("no plan reaches the prescription: which limit stands in the way?")
-        lifted = why_infeasible(patient, name, settings, **common)  # type: ignore[arg-type]
-        typer.echo(f"seedmc: {in_words(lifted, name, made.d90, settings.prescription)}", err=True)
-        if not best_effort:
-            raise typer.Exit(1)
+    with Reporter(quiet) as report:
+        common: dict[str, object] = {"source": source, "threads": threads_of(threads), "say": report.say}
+        if present is not None:
+            common |= {"existing": present.implant, "existing_dose": present.dose, "lines": present.lines}
+        try:
+            made = plan_implant(patient, name, settings, **common)  # type: ignore[arg-type]
+        except NothingToAdd as done:
+            typer.echo(str(done))
+            return
+        except NoPlan as reason:
+            typer.echo(f"seedmc: {reason}", err=True)
+            raise typer.Exit(1) from None
+        if not made.meets:
+            report.say("no plan reaches the prescription: which limit stands in the way?")
+            lifted = why_infeasible(patient, name, settings, **common)  # type: ignore[arg-type]
+            typer.echo(f"seedmc: {in_words(lifted, name, made.d90, settings.prescription)}", err=True)
+            if not best_effort:
+                raise typer.Exit(1)
     _write(made, present, source, out, threads_of(threads))
 
 

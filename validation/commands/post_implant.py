@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from validation.commands.completion import case_or_file
 from validation.commands.option_groups import unfold
-from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions, Quiet, Threads
+from validation.commands.options import CENTIMETRE_PER_MILLIMETRE, CaseOptions, Quiet, Threads, Voxel
 from validation.progress import Reporter
 
 if TYPE_CHECKING:
@@ -23,25 +24,31 @@ class FinderOptions:
 
     post_series: Annotated[
         str | None,
-        typer.Option("--post-series", help="post-implant CT series: UID, folder name or description"),
+        typer.Option(
+            "--post-series", metavar="TEXT", help="post-implant CT series: UID, folder name or description"
+        ),
     ] = None
     post_structures: Annotated[
-        Path | None, typer.Option("--post-structures", help="RTSTRUCT drawn on the post-implant CT")
+        Path | None,
+        typer.Option("--post-structures", metavar="FILE", help="RTSTRUCT drawn on the post-implant CT"),
     ] = None
     register: Annotated[
-        str, typer.Option(help="frame: plan and CT share a frame of reference; seeds: register by the seeds")
+        Literal["frame", "seeds"],
+        typer.Option(help="frame: plan and CT share a frame of reference; seeds: register by the seeds"),
     ] = "frame"
     count: Annotated[
-        int | None, typer.Option(help="seeds known to be in the patient; fewer found is refused")
+        int | None, typer.Option(metavar="N", help="seeds known to be in the patient; fewer found is refused")
     ] = None
-    reach: Annotated[float, typer.Option(help="look this far from target and planned seeds, mm")] = 25.0
-    gate: Annotated[float, typer.Option(help="a seed farther from its planned place counts as lost, mm")] = (
-        20.0
-    )
+    reach: Annotated[
+        float, typer.Option(metavar="MM", help="look this far from target and planned seeds, mm")
+    ] = 25.0
+    gate: Annotated[
+        float, typer.Option(metavar="MM", help="a seed farther from its planned place counts as lost, mm")
+    ] = 20.0
     seed_length: Annotated[
-        float, typer.Option("--seed-length", help="length of a seed as the CT shows it, mm")
+        float, typer.Option("--seed-length", metavar="MM", help="length of a seed as the CT shows it, mm")
     ] = 4.5
-    voxel: Annotated[float, typer.Option(help="edge of the dose voxels, mm")] = 1.0
+    voxel: Voxel = 1.0
 
     def options(self) -> PostImplantOptions:
         """The options as the study takes them, in cm."""
@@ -56,16 +63,26 @@ class FinderOptions:
 @unfold
 def post_implant(
     plan_case: Annotated[
-        str, typer.Argument(metavar="PLAN_CASE", help="plan: case file, DICOM folder or built-in case (neck)")
+        str,
+        typer.Argument(
+            metavar="PLAN_CASE",
+            help="plan: case file, DICOM folder or built-in case (neck)",
+            autocompletion=case_or_file,
+        ),
     ],
     post_ct: Annotated[Path, typer.Argument(metavar="POST_CT", help="folder of the post-implant CT")],
-    out: Annotated[Path, typer.Option(help="folder for case, seeds, numbers and page")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder for case, seeds, numbers and page")],
     case: CaseOptions,
     finder: FinderOptions,
     monte_carlo: Annotated[
         bool, typer.Option("--monte-carlo", help="indices by Monte Carlo too, before and after")
     ] = False,
-    uncertainty: Annotated[float, typer.Option(help="of the Monte Carlo dose in the target, %")] = 1.0,
+    uncertainty: Annotated[
+        float,
+        typer.Option(
+            metavar="PERCENT", help="stop at this mean type A uncertainty over the target's voxels, %"
+        ),
+    ] = 1.0,
     threads: Threads = 0,
     quiet: Quiet = False,
 ) -> None:

@@ -49,14 +49,22 @@ Beyond = Annotated[
     Literal["continue", "water", "vacuum"],
     typer.Option(help="beyond the image: its edge voxels go on; water; nothing"),
 ]
-BeyondDistance = Annotated[float, typer.Option(help="how far that reaches from the nearest seed, cm")]
+BeyondDistance = Annotated[
+    float, typer.Option(metavar="CM", help="how far that reaches from the nearest seed, cm")
+]
 Uncertainty = Annotated[
     float | None,
-    typer.Option(help="stop at this mean type A uncertainty over the target's voxels, % (default 2)"),
+    typer.Option(
+        metavar="PERCENT", help="stop at this mean type A uncertainty over the target's voxels, % (default 2)"
+    ),
 ]
-Histories = Annotated[int, typer.Option(help="stop at this number of emitted photons; 0: no limit")]
-MaxTime = Annotated[float, typer.Option(help="stop after this many seconds; 0: no limit")]
-Checkpoint = Annotated[float, typer.Option(help="seconds between checkpoints of a long simulation")]
+Histories = Annotated[
+    int, typer.Option(metavar="N", help="stop at this number of emitted photons; 0: no limit")
+]
+MaxTime = Annotated[float, typer.Option(metavar="S", help="stop after this many seconds; 0: no limit")]
+Checkpoint = Annotated[
+    float, typer.Option(metavar="S", help="seconds between checkpoints of a long simulation")
+]
 VarianceReduction = Annotated[
     Literal["correlated", "none"] | None,
     typer.Option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mcsim.invalid_input import InvalidInput
+from validation.commands.completion import curve_or_file, one_of, structure_and_medium
 
 if TYPE_CHECKING:
     from validation.studies.media_settings import MediaSettings
@@ -17,16 +18,27 @@ DEFAULT_CURVE_NAME = "neck"  # that of `mcsim`, written out here so that --help 
 
 HounsfieldCurve = Annotated[
     str,
-    typer.Option(help="CT numbers to density and media: neck, thorax, schneider2000, or a file of your own"),
+    typer.Option(
+        metavar="NAME|FILE",
+        help="CT numbers to density and media: neck, thorax, schneider2000, or a file of your own",
+        autocompletion=curve_or_file,
+    ),
 ]
 MediumOf = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="STRUCTURE=MEDIUM", help="medium of a structure; may be given several times, the first counts"
+        metavar="STRUCTURE=MEDIUM",
+        help="medium of a structure; may be given several times, the first counts",
+        autocompletion=structure_and_medium,
     ),
 ]
 ContourDensity = Annotated[
-    str | None, typer.Option(metavar="ct|nominal", help="density inside such a structure (default ct)")
+    str | None,
+    typer.Option(
+        metavar="ct|nominal",
+        help="density inside such a structure (default ct)",
+        autocompletion=one_of("ct", "nominal"),
+    ),
 ]
 ContourHu = Annotated[
     str | None,
@@ -40,14 +52,20 @@ StreakOverride = Annotated[
     typer.Option(
         metavar="auto|always|off",
         help="replace seeds and streaks of a post-implant CT by tissue (default auto: if the CT shows the seeds)",
+        autocompletion=one_of("auto", "always", "off"),
     ),
 ]
 StreakRadius = Annotated[
-    float | None, typer.Option(help="streaks are replaced this far from a seed, mm (default 15)")
+    float | None,
+    typer.Option(metavar="MM", help="streaks are replaced this far from a seed, mm (default 15)"),
 ]
 StreakReplacement = Annotated[
     str | None,
-    typer.Option(metavar="median|water|HU", help="what replaces them (default median of clean voxels)"),
+    typer.Option(
+        metavar="median|water|HU",
+        help="what replaces them (default median of clean voxels)",
+        autocompletion=one_of("median", "water"),
+    ),
 ]
 CalcificationAbove = Annotated[
     float | None,

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from mcsim.invalid_input import InvalidInput
+from validation.commands.completion import validation_part
 from validation.commands.options import Quiet, Threads, threads_of
 from validation.progress import Reporter
 
@@ -25,28 +26,38 @@ def validate(
     ] = "quick",
     only: Annotated[
         list[str] | None,
-        typer.Option(help="a part by its name (may be repeated); all by default; needs --out"),
+        typer.Option(
+            metavar="NAME",
+            help="a part by its name; may be given several times (default all); needs --out",
+            autocompletion=validation_part,
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="folder for validation.md, validation_record.json and images/ (default docs)"),
+        typer.Option(
+            metavar="DIR", help="folder for validation.md, validation_record.json and images/ (default docs)"
+        ),
     ] = None,
     reference_doses: Annotated[
         Path | None,
         typer.Option(
-            help="folder with reference/neck13 (default: SEEDMC_SHARED, or ../shared if it is there)"
+            metavar="DIR",
+            help="folder with reference/neck13 (default SEEDMC_SHARED, or ../shared if it is there)",
         ),
     ] = None,
     record: Annotated[
         Path | None,
-        typer.Option("--from", help="write the page of this validation_record.json, compute nothing"),
+        typer.Option(
+            "--from", metavar="FILE", help="write the page of this validation_record.json, compute nothing"
+        ),
     ] = None,
     threads: Threads = 0,
     quiet: Quiet = False,
 ) -> None:
     """Compute the validation record again.
 
-    Every oracle, seed and published comparison, and the page about them. Exit 1 if a check misses that is expected to agree.
+    Every oracle, seed and published comparison, and the page about them. Exit 1 if a check misses that is expected
+    to agree.
 
     Example: seedmc validate --out results/validation
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from validation.commands.completion import case_or_file
 from validation.commands.option_groups import unfold
 from validation.commands.options import CaseOptions, Quiet, SourceTable, Threads
 from validation.commands.simulation_options import PhantomOptions, StopOptions, TransportOptions
@@ -16,9 +17,16 @@ from validation.progress import Reporter
 @unfold
 def run(
     source: Annotated[
-        str, typer.Argument(metavar="INPUT", help="DICOM folder, case file or built-in case (neck)")
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="DICOM folder, case file or built-in case (neck)",
+            autocompletion=case_or_file,
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="folder for the results; an interrupted run goes on")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="folder for the results; an interrupted run goes on")
+    ],
     case: CaseOptions,
     phantom: PhantomOptions,
     transport: TransportOptions,
@@ -60,7 +68,7 @@ def run(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("results/demo"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder for the results")] = Path("results/demo"),
     threads: Threads = 0,
     quiet: Quiet = False,
 ) -> None:
