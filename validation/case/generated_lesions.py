@@ -64,8 +64,19 @@ class Lesion:
     prescription: float
 
 
-def lesion(number: int) -> Lesion:
+def lesion(number: int, smallest: float = SMALLEST, largest: float = LARGEST) -> Lesion:
     """Description of one of the generated lesions.
+
+    Parameters
+    ----------
+    number : int
+        1 to 22.
+    smallest, largest : float
+        Volumes of the smallest and the largest GTV of the list, cm³.
+
+    Returns
+    -------
+    Lesion
 
     Raises
     ------
@@ -76,12 +87,14 @@ def lesion(number: int) -> Lesion:
     --------
     >>> lesion(1)
     Lesion(number=1, volume=0.5, site='skin', gap=0.3, prescription=120.0)
+    >>> lesion(1, smallest=0.6).volume
+    0.6
     """
     if not 1 <= number <= COUNT:
         raise InvalidInput(f"number of the lesion is {number}, expected 1 to {COUNT}. Choose one of these.")
     # 5 and 22 share no factor: neighbouring numbers differ in size, every size occurs once.
     rank = (5 * (number - 1)) % COUNT
-    volume = SMALLEST * (LARGEST / SMALLEST) ** (rank / (COUNT - 1))
+    volume = smallest * (largest / smallest) ** (rank / (COUNT - 1))
     site = SITES[(number - 1) % len(SITES)]
     gap = round(
         {"skin": 0.3, "airway": 0.2, "bone": 0.15, "vessel": 0.2}[site]
@@ -115,7 +128,22 @@ def generated_lesion(number: int) -> Case:
     >>> case.name, case.prescription.target
     ('lesion-02', 'PTV')
     """
-    what = lesion(number)
+    return lesion_case(lesion(number))
+
+
+def lesion_case(what: Lesion) -> Case:
+    """Make the case of a described lesion.
+
+    Parameters
+    ----------
+    what : Lesion
+        Such as `lesion` gives, perhaps with another prescription.
+
+    Returns
+    -------
+    Case
+        The built-in neck with this lesion as GTV and PTV; one seed in its middle.
+    """
     base = built_in("neck")
     solid = _sized(what)
     gtv = _cut(solid, neck.INSIDE_SKIN)
@@ -129,13 +157,13 @@ def generated_lesion(number: int) -> Case:
     axis, strength, needle = np.array([[1.0, 0.0, 0.0]]), np.array([0.635]), np.array([-1])
     implant = Implant("6711", middle, axis, strength, 59.4, needle)
     return Case(
-        name=f"lesion-{number:02d}",
+        name=f"lesion-{what.number:02d}",
         image=Image(hu, image.x, image.y, image.z),
         structures=structures,
         implant=implant,
         prescription=Prescription(what.prescription, "PTV"),
         provenance={
-            "origin": f"generated lesion {number} of {COUNT}: {what.volume:g} cm3, {what.gap:g} cm from {what.site}",
+            "origin": f"generated lesion {what.number} of {COUNT}: {what.volume:g} cm3, {what.gap:g} cm from {what.site}",
             "implant": "one seed in the middle, to be planned",
         },
     )
