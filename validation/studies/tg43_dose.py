@@ -27,14 +27,14 @@ from validation.studies.dose_grid import centres, scoring_planes
 FILETYPE, FORMAT_VERSION = "seedmc-tg43-dose", "1.0"
 
 
-def find_source(implant: Implant, source_data: Path | None = None) -> SourceData:
+def find_source(implant: Implant, source_data: SourceData | str | Path | None = None) -> SourceData:
     """TG-43 data of an implant's seeds.
 
     Parameters
     ----------
     implant : Implant
         Seeds.
-    source_data : path, optional
+    source_data : SourceData or path, optional
         Table of the user, such as the ``tg43.json`` of ``seedmc characterise``; the packaged one of the seed model by
         default (the consensus where there is one, else by Monte Carlo). A user's own seed has no packaged one.
 
@@ -53,7 +53,10 @@ def find_source(implant: Implant, source_data: Path | None = None) -> SourceData
     >>> find_source(built_in("neck").implant).name
     'OncoSeed 6711'
     """
-    source = read_source(source_data) if source_data is not None else _packaged_source(implant)
+    if source_data is None:
+        source = _packaged_source(implant)
+    else:
+        source = source_data if isinstance(source_data, SourceData) else read_source(Path(source_data))
     if abs(source.half_life / implant.half_life_d - 1.0) > HALF_LIFE_SPREAD:
         raise InvalidInput(
             f"half-life of the TG-43 table {source.name} is {source.half_life:g} d ({source.radionuclide}), expected "

@@ -1,0 +1,1 @@
+"""The commands as Python functions that return labelled data sets; `validation` exports them."""
