@@ -149,6 +149,31 @@ def comparison(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> Compari
     return compare(case, monte_carlo, tg43)
 
 
+@pytest.fixture(scope="session")
+def with_spectra(case: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> Comparison:
+    """The comparison of a result that has scored spectra of two structures and dose to water."""
+    energy = np.arange(1.125, 40.0, 0.25)
+    line = np.exp(-(((energy - 27.5) / 0.3) ** 2)) + 1e-3 * (energy < 27.0)
+    dims = ("region", "photon_energy")
+    scored = monte_carlo.assign_coords(
+        region=np.array(["GTV", "BONE", "medium:muscle"], dtype=object),
+        photon_energy=(
+            "photon_energy",
+            energy,
+            {"units": "keV", "description": "centre of a bin of 0.25 keV"},
+        ),
+    ).assign(
+        energy_fluence=(dims, np.outer([3e-2, 1e-3, 1e-2], line)),
+        energy_fluence_std_dev=(dims, np.outer([3e-4, 1e-4, 1e-4], line)),
+        mean_photon_energy=("region", [27.4, 27.9, 27.5]),
+        mean_photon_energy_std_dev=("region", [0.01, 0.05, 0.01]),
+        dose_to_water=monte_carlo.dose / np.where(monte_carlo.medium, 4.0, 1.0),
+        group_dose_to_water=monte_carlo.group_dose
+        / np.where(monte_carlo.medium.to_numpy().ravel()[monte_carlo.group_voxel], 4.0, 1.0),
+    )
+    return compare(case, scored, tg43)
+
+
 FRAME = "1.2.826.0.1.3680043.8.498.1"
 SHIFT = 0.2  # cm
 

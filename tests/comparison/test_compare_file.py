@@ -14,6 +14,8 @@ from validation.case.imported_dose import ImportedDose
 from validation.studies.compare import FILETYPE, FORMAT_VERSION, Comparison, compare
 
 PAGE = Path(__file__).parents[2] / "docs" / "file_formats" / "comparison.md"
+# What is there only if the Monte Carlo result has scored it.
+SCORED = ("1.2, with spectra", "1.2, with dose to water")
 
 
 def _rows(heading: str) -> list[list[str]]:
@@ -35,6 +37,13 @@ def written(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) ->
 def written_with_difference(to_water: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("comparison") / "comparison.h5"
     to_water.write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def written_with_spectra(with_spectra: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("comparison") / "comparison.h5"
+    with_spectra.write(path)
     return path
 
 
@@ -63,30 +72,36 @@ def _found(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def test_another_dose_is_on_the_page(written_with_another_dose: Path) -> None:
-    rows = [row for row in _rows("Datasets") if not row[3].startswith("with `--difference`")]
+    rows = [row for row in _rows("Datasets") if not row[3].startswith(("with `--difference`", *SCORED))]
     assert _found(written_with_another_dose) == {row[0]: (row[1], row[2]) for row in rows}
     attributes = {row[0] for row in _rows("Root attributes") if row[1] == "with another dose"}
     with h5py.File(written_with_another_dose) as file:
         assert attributes == {name for name in file.attrs if name.startswith("imported_")}
 
 
-@pytest.mark.parametrize("difference", [False, True])
-def test_every_dataset_is_on_the_page(written: Path, written_with_difference: Path, difference: bool) -> None:
+@pytest.mark.parametrize("kept", ["nothing", "difference", "spectra"])
+def test_every_dataset_is_on_the_page(
+    written: Path, written_with_difference: Path, written_with_spectra: Path, kept: str
+) -> None:
     rows = [row for row in _rows("Datasets") if not row[3].startswith("with another dose")]
-    rows = [row for row in rows if difference or not row[3].startswith("with `--difference`")]
+    rows = [row for row in rows if kept == "difference" or not row[3].startswith("with `--difference`")]
+    rows = [row for row in rows if kept == "spectra" or not row[3].startswith(SCORED)]
     documented = {row[0]: (row[1], row[2]) for row in rows}
-    found = _found(written_with_difference if difference else written)
-    assert found == documented
+    files = {"nothing": written, "difference": written_with_difference, "spectra": written_with_spectra}
+    assert _found(files[kept]) == documented
 
 
-def test_every_attribute_is_on_the_page(written: Path) -> None:
+def test_every_attribute_is_on_the_page(written: Path, written_with_spectra: Path) -> None:
     rows = _rows("Root attributes")
     required = {row[0] for row in rows if row[1] in {"always", "with Monte Carlo", "with TG-43"}}
     known = {row[0] for row in rows}
     with h5py.File(written) as file:
         found = set(file.attrs)
+    with h5py.File(written_with_spectra) as file:
+        found_with_spectra = set(file.attrs)
     assert required <= found
-    assert found <= known
+    assert found_with_spectra - found == {row[0] for row in rows if row[1] == "with spectra"}
+    assert found | found_with_spectra <= known
 
 
 def test_the_page_names_the_type_and_version(written: Path) -> None:

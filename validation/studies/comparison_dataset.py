@@ -16,7 +16,9 @@ from validation.studies.comparison_doses import ComparedDoses
 from validation.studies.comparison_evaluation import add_evaluation
 from validation.studies.comparison_gamma import add_gamma
 from validation.studies.comparison_judgement import add_judgement
+from validation.studies.comparison_medium_to_water import add_medium_to_water
 from validation.studies.comparison_seeds import add_seeds
+from validation.studies.comparison_spectra import add_spectra
 from validation.studies.comparison_voxels import add_voxels
 from validation.studies.comparison_water import add_difference_to_water
 from validation.studies.dataset_file import put
@@ -65,6 +67,8 @@ def build(
     add_judgement(data, doses)
     if doses.monte_carlo is not None:
         add_difference_to_water(data, doses.monte_carlo)
+        add_medium_to_water(data, doses.monte_carlo)
+        add_spectra(data, case, doses.monte_carlo)
     add_evaluation(data, doses)
     add_biology(data)
     if gamma:

@@ -76,7 +76,7 @@ class MonteCarloOptions:
     run_seed: int = 1
     threads: int = 1
     checkpoint_s: float = CHECKPOINT_S
-    spectra: bool = False
+    spectra: bool = True
     per_seed: bool = False
     analogue: bool = False
     variance_reduction: str = ""

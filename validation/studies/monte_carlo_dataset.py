@@ -18,6 +18,7 @@ from validation.studies.dataset_file import put
 from validation.studies.dose_rate_constant import SimulatedDoseRateConstant, simulated_dose_rate_constant
 from validation.studies.media_assignment import on_grid
 from validation.studies.media_settings import MediaSettings, media_settings
+from validation.studies.monte_carlo_spectra import add_region_spectra
 from validation.studies.patient_phantom import prepare_image
 
 
@@ -92,6 +93,7 @@ def monte_carlo_dataset(path: str | Path, case: Case, threads: int = 1) -> xr.Da
             dataset, "group_histories", ("group",), counts * (result.histories / counts.sum()), units="1",
             description="photons emitted in each group",
         )  # fmt: skip
+    add_region_spectra(dataset, result)
     constant = simulated_dose_rate_constant(
         case.implant.engine_model,
         int(result.settings["phase_space_histories"]),
