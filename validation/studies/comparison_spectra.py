@@ -33,7 +33,8 @@ def add_spectra(data: xr.Dataset, case: Case, monte_carlo: xr.Dataset) -> None:
     if "energy_fluence" not in monte_carlo:
         return
     energy = monte_carlo.photon_energy
-    put(data, "photon_energy", ("photon_energy",), energy.to_numpy(), **energy.attrs)
+    units, description = (str(energy.attrs[name]) for name in ("units", "description"))
+    put(data, "photon_energy", ("photon_energy",), energy.to_numpy(), units=units, description=description)
     of_structures = monte_carlo.reindex(region=data.structure.to_numpy())
     for name, dims, units, description in (
         ("energy_fluence", ("structure", "photon_energy"), "cm-2", _PER_PHOTON),
