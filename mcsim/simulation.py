@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mcsim.absent_seeds import PresentSeedsTransport, numbers_present, with_absent_seeds
 from mcsim.batch_transport import BatchTransport
 from mcsim.cache import engine_digest
 from mcsim.cross_sections import cross_section_digest
@@ -75,11 +76,14 @@ class Simulation:
         Further settings that made the phantom, stored with the result (JSON values).
     regions : mapping of str to ndarray of bool, shape of the scoring region, optional
         Sets of voxels whose energy-fluence spectrum is scored.
+    present : ndarray of bool, shape (n,), optional
+        Seeds that are there, all by default. One that is not neither emits nor has a body, wherever it was, and the
+        others emit the same photons with the same random numbers as with it: those belong to a seed's number.
 
     Raises
     ------
     InvalidInput
-        See `mcsim.seed_placement.place_seeds` and `Settings`.
+        See `mcsim.seed_placement.place_seeds` and `Settings`; or no seed is there.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class Simulation:
         progress: Callable[[float], None] | None = None,
         description: Mapping[str, object] | None = None,
         regions: Mapping[str, NDArray[np.bool_]] | None = None,
+        present: NDArray[np.bool_] | None = None,
     ) -> None:
         if not half_life_d > 0.0:
             raise InvalidInput(f"half-life is {half_life_d} d, expected a positive number. Correct it.")
@@ -109,9 +114,14 @@ class Simulation:
         self._description = dict(description or {})
         model = load_seed_model(seed_model, settings.spectrum or None)
         strengths = np.asarray(air_kerma_strengths, dtype=np.float64)
-        self._placed, self.tissue_fraction = place_seeds(
-            phantom, model, positions, axes, strengths, interseed=settings.seeds == "interseed"
+        self._there = there = numbers_present(present, strengths)
+        here = (positions, axes, strengths)
+        if present is not None:
+            here = (np.asarray(positions)[there], np.asarray(axes)[there], strengths[there])
+        placed, self.tissue_fraction = place_seeds(
+            phantom, model, *here, interseed=settings.seeds == "interseed"
         )
+        self._placed = with_absent_seeds(placed, there, strengths)
         solids = model.kernel_solids(len(phantom.media))
         media = [*(material(name) for name in phantom.media), *model.materials, material("water")]
         # Where the phantom has water itself, dose to water is scored with that very medium: equal bit for bit.
@@ -146,7 +156,9 @@ class Simulation:
         mask = np.zeros(shape, dtype=bool) if group_mask is None else group_mask
         self._regions = Regions.from_masks(regions, shape) if regions else None
         self._group_voxels = np.flatnonzero(mask & (self.tissue_fraction > 0.0)).astype(np.int64)
-        self.transport = BatchTransport(voxels, seeds, solids, tables, supply, count, settings, self._regions)
+        arguments = (voxels, seeds, solids, tables, supply, count, settings, self._regions)
+        every = len(there) == self.seed_count
+        self.transport = BatchTransport(*arguments) if every else PresentSeedsTransport(there, *arguments)
         self._water_table: WaterTable | None = None
         if settings.variance_reduction == "correlated":
             table = load_water_table(model, settings.physics, threads, progress)
@@ -160,7 +172,8 @@ class Simulation:
         return {
             **self._description,
             **asdict(self.settings),
-            "seed_count": self.seed_count,
+            "seed_count": len(self._there),
+            **({"seed_numbers": self._there.tolist()} if len(self._there) < self.seed_count else {}),
             "phase_space_digest": self.phase_space.digest,
             "phantom_digest": self.phantom.digest(),
             "media": list(self.phantom.media),
