@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,17 +13,21 @@ from scipy.special import hyp1f1
 from mcsim.invalid_input import InvalidInput
 from validation.change import (
     Accumulation,
+    CombinedCourse,
     ExponentialEdema,
+    ExponentialShrinkage,
     LinearEdema,
     VolumeCourse,
     VolumeSeries,
     accumulate,
     decay_nodes,
 )
-from validation.change.decay_nodes import clenshaw_curtis
+from validation.change.accumulation import clenshaw_curtis_nodes
+from validation.change.decay_measure import decay_measure
 
 T = 59.4  # d
 DECAY = math.log(2.0) / T
+EDEMA = ExponentialEdema(0.5, 10.0)
 
 
 def inverse_square(course: VolumeCourse):
@@ -31,9 +36,7 @@ def inverse_square(course: VolumeCourse):
 
 
 def over(course: VolumeCourse, **options) -> Accumulation:
-    return Accumulation(
-        T, breakpoints_d=course.breakpoints_d, constant_from_d=course.constant_from_d, **options
-    )
+    return Accumulation(T, course, **options)
 
 
 def exponential_exact(magnitude: float, half_life: float) -> float:
@@ -53,17 +56,82 @@ def linear_exact(magnitude: float, duration: float, residual: float) -> float:
     return float(swelling + math.exp(-DECAY * duration) * (1.0 + residual) ** (-2 / 3))
 
 
-def test_rules_are_nested_and_exact_for_polynomials() -> None:
+COURSES = [
+    ExponentialEdema(0.6, 10.0), ExponentialEdema(0.6, 0.2), ExponentialEdema(2.0, 300.0), LinearEdema(0.5, 20.0),
+    LinearEdema(0.18, 30.0, 0.01), VolumeSeries((0.0, 60.0, 180.0), (6.87, 4.44, 4.20)),
+    # up and down again: a volume comes on more than one day
+    CombinedCourse((VolumeSeries((0.0, 5.0, 40.0), (1.0, 1.8, 1.2)), ExponentialShrinkage(0.01, 0.6))),
+]  # fmt: skip
+
+
+def mean_power(course: VolumeCourse, power: int, start: float = 0.0, until: float = np.inf) -> float:
+    """∫ (ln V)^power ds by another rule: adaptive, in time, piece by piece."""
+    cuts = (2.0, 20.0, 200.0, *course.breakpoints_d, course.constant_from_d)  # steep courses need the first
+    ends = [start, *sorted({d for d in cuts if start < d < until}), until]
+    return sum(
+        quad(
+            lambda t: float(np.log(course.relative_volume(t))) ** power * DECAY * math.exp(-DECAY * t),
+            a, min(b, 5_000.0), epsabs=1e-13, epsrel=1e-11, limit=400,
+        )[0]
+        for a, b in pairwise(ends)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("course", COURSES)
+@pytest.mark.parametrize(("start", "until"), [(0.0, np.inf), (7.0, 90.0)])
+def test_gauss_is_exact_to_its_degree(course: VolumeCourse, start: float, until: float) -> None:
+    measure = decay_measure(T, course, start, (until,))
+    for points in (1, 2, 3):
+        states, weights = measure.gauss(points)
+        days = measure.days(states)
+        assert (weights > 0.0).all()
+        assert ((days >= start) & (days <= until)).all()
+        # the tissue does stand so on these days
+        np.testing.assert_allclose(np.log(course.relative_volume(days)), states, atol=1e-12)
+        for power in range(2 * points):
+            # 1e-8: what quad tells of kinked and steep courses
+            assert weights @ states**power == pytest.approx(
+                mean_power(course, power, start, until), rel=1e-7, abs=1e-9
+            )
+
+
+def test_gauss_has_its_closed_form() -> None:
+    """V = V₀ 2^(−t/T½) down to nothing: x = ln u has the density e^x, of which Laguerre's is Gauss's rule."""
+
+    class Halving:
+        breakpoints_d, constant_from_d = (), np.inf
+
+        def relative_volume(self, time_d):
+            return np.maximum(np.exp2(-np.asarray(time_d) / T), 1e-300)
+
+        def record(self):
+            return {}
+
+    states, weights = decay_measure(T, Halving(), 0.0, (np.inf,)).gauss(3)
+    nodes, expected = np.polynomial.laguerre.laggauss(3)
+    # 26 halvings end at u = 1e-8, where e^x x⁵ is 1e-2 of what counts in no moment below
+    np.testing.assert_allclose(-states[::-1], nodes, rtol=1e-4)
+    np.testing.assert_allclose(weights[::-1], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("course", COURSES)
+def test_interpolation_is_exact_for_polynomials_on_every_day(course: VolumeCourse) -> None:
+    until = (10.0, 45.0, np.inf)
+    measure = decay_measure(T, course, 0.0, until)
+    states = measure.low + (measure.high - measure.low) * clenshaw_curtis_nodes(2)
+    for day in until:
+        weights = measure.interpolating(states, day)
+        for power in range(5):
+            assert weights @ states**power == pytest.approx(
+                mean_power(course, power, 0.0, day), rel=1e-7, abs=1e-9
+            )
+
+
+def test_points_are_nested() -> None:
     for level in range(1, 7):
-        nodes, weights = clenshaw_curtis(level)
         np.testing.assert_allclose(
-            nodes[:: 2 if level > 1 else 1][: len(nodes)], nodes[:: 2 if level > 1 else 1]
+            clenshaw_curtis_nodes(level + 1)[::2], clenshaw_curtis_nodes(level), atol=1e-15
         )
-        if level > 1:
-            np.testing.assert_allclose(nodes[::2], clenshaw_curtis(level - 1)[0], atol=1e-16)
-        for power in range(2**level + 1):
-            assert weights @ nodes**power == pytest.approx(1.0 / (power + 1), rel=1e-12)
-        assert (weights > 0).all()
 
 
 def test_edema_of_the_literature() -> None:
@@ -155,7 +223,7 @@ def test_without_change_one_geometry_is_asked_for_and_its_dose_kept_to_the_bit()
 
 def test_points_come_in_batches_and_none_twice() -> None:
     course = ExponentialEdema(0.5, 4.0)
-    accumulation, batches = over(course, tolerance=1e-6), []
+    accumulation, batches = over(course, tolerance=1e-9), []
     while (times := accumulation.pending()).size:
         batches.append(times)
         with pytest.raises(InvalidInput, match="point\\(s\\) in time are missing"):
@@ -191,22 +259,37 @@ def test_noise_of_simulations_is_judged_by_the_mean_of_elements() -> None:
 
 
 def test_a_rule_that_does_not_converge_says_so() -> None:
+    # A dose that jumps with the volume.
     result = accumulate(
-        lambda t: np.where(t < 17.3, 1.0, 2.0), Accumulation(T, tolerance=1e-6, deepest_level=3)
+        lambda t: np.where(t < 17.3, 1.0, 2.0),
+        over(ExponentialEdema(0.5, 10.0), tolerance=1e-6, deepest_level=3),
     )
     assert not result.converged
     assert result.relative_error > 1e-6
     assert len(result.times_d) == 9
 
 
-@pytest.mark.parametrize("course", [ExponentialEdema(0.5, 10.0), LinearEdema(0.5, 20.0)])
-def test_a_fixed_rule_is_that_of_the_adaptive_one(course: VolumeCourse) -> None:
-    rule = decay_nodes(T, level=4, breakpoints_d=course.breakpoints_d, constant_from_d=course.constant_from_d)
+@pytest.mark.parametrize("course", COURSES)
+def test_a_fixed_rule_of_three_points_has_the_integral(course: VolumeCourse) -> None:
+    rule = decay_nodes(T, course)
+    assert len(rule.counted) == 3
+    assert len(rule.times_d) == 5
     dose = inverse_square(course)(rule.times_d)
-    fine = accumulate(inverse_square(course), over(course, tolerance=1e-9))
-    assert rule.weights @ dose == pytest.approx(float(fine.dose[0]), rel=1e-7)
-    assert rule.coarse_weights @ dose == pytest.approx(float(fine.dose[0]), rel=1e-3)
-    assert rule.coarse_weights.sum() == pytest.approx(1.0, rel=1e-14)
+    fine = float(accumulate(inverse_square(course), over(course, tolerance=1e-11)).dose[0])
+    # ln V varies by 1.1 at most: e^(−2x/3) has terms of order 6 below 1e-6, and of order 4 below 1e-4
+    assert rule.weights @ dose == pytest.approx(fine, rel=1e-6)
+    assert rule.coarse_weights @ dose == pytest.approx(fine, rel=1e-4)
+    assert abs(rule.weights @ dose - fine) <= abs(rule.coarse_weights @ dose - rule.weights @ dose)
+    for weights in (rule.weights, rule.coarse_weights):
+        assert weights.sum() == pytest.approx(1.0, rel=1e-14)
+
+
+def test_nothing_that_changes_is_one_point() -> None:
+    for course in (None, ExponentialEdema(0.0, 10.0), ExponentialShrinkage(0.1, 1.0)):
+        rule = decay_nodes(T, course, start_d=3.0)
+        assert rule.times_d.tolist() == [3.0]
+        assert rule.weights.tolist() == rule.coarse_weights.tolist() == pytest.approx([2 ** (-3.0 / T)])
+        assert decay_nodes(T, course).weights.tolist() == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +306,7 @@ def test_stretches_of_time_add_up(course: VolumeCourse) -> None:
 
 def test_parts_of_a_fixed_rule_add_up() -> None:
     course = ExponentialEdema(0.5, 10.0)
-    rules = [decay_nodes(T, level=4, start_d=a, until_d=b) for a, b in ((0.0, 12.0), (12.0, np.inf))]
+    rules = [decay_nodes(T, course, start_d=a, until_d=b) for a, b in ((0.0, 12.0), (12.0, np.inf))]
     total = sum(rule.weights @ inverse_square(course)(rule.times_d) for rule in rules)
     assert total == pytest.approx(exponential_exact(0.5, 10.0), rel=1e-8)
 
@@ -231,13 +314,14 @@ def test_parts_of_a_fixed_rule_add_up() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Accumulation(0.0), "half-life is 0 d"),
-        (lambda: Accumulation(T, tolerance=0.0), "tolerance of the time integral is 0"),
-        (lambda: Accumulation(T, until_d=(0.0, 3.0)), "time to the first day to which dose is wanted is 0 d"),
-        (lambda: Accumulation(T).add([0.0, 1.0], [1.0]), "expected the 2 points in time first"),
-        (lambda: Accumulation(T).add([0.0], [np.nan]), "not finite"),
-        (lambda: decay_nodes(T, level=0), "level of the time rule is 0"),
-        (lambda: decay_nodes(-1.0), "half-life is -1 d"),
+        (lambda: Accumulation(0.0, EDEMA), "half-life is 0 d"),
+        (lambda: over(EDEMA, tolerance=0.0), "tolerance of the time integral is 0"),
+        (lambda: over(EDEMA, until_d=(0.0, 3.0)), "time to the first day to which dose is wanted is 0 d"),
+        (lambda: over(EDEMA).add([0.0, 1.0], [1.0]), "expected the 2 points in time first"),
+        (lambda: over(EDEMA).add([0.0], [np.nan]), "not finite"),
+        (lambda: decay_nodes(T, EDEMA, level=0), "level of the time rule is 0"),
+        (lambda: decay_nodes(-1.0, EDEMA), "half-life is -1 d"),
+        (lambda: decay_nodes(T, EDEMA, start_d=3.0, until_d=3.0), "time to the last day is 0 d"),
     ],
 )
 def test_impossible_input_is_refused(make, message: str) -> None:

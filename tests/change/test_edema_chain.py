@@ -56,7 +56,7 @@ def test_tg43_points_in_the_target(setting, point_source) -> None:
         method="fast",
     ) * dose_per_dose_rate(59.4)  # fmt: skip
     frozen = frozen_tg43_dose(points, case.implant, change, field, point_source)
-    result = accumulate(frozen, Accumulation(59.4, tolerance=1e-4))
+    result = accumulate(frozen, Accumulation(59.4, EDEMA, tolerance=1e-4))
     # 1e-5 is what the fast path's tables leave.
     np.testing.assert_allclose(result.dose[0] / static, EXACT, rtol=1e-5)
     assert result.converged
@@ -68,7 +68,7 @@ def test_from_a_post_implant_ct_it_is_the_dose_of_the_swollen_state_that_grows(s
     field = change.field(case)
     points = inside(field, 50)
     frozen = frozen_tg43_dose(points, case.implant, change, field, point_source)
-    result = accumulate(frozen, Accumulation(59.4, tolerance=1e-5))
+    result = accumulate(frozen, Accumulation(59.4, EDEMA, tolerance=1e-5))
     static = dose_rate(
         points, case.implant.positions, case.implant.axes, case.implant.air_kerma_strengths, point_source,
         method="fast",
@@ -89,24 +89,29 @@ def voxel_dose(case, voxel: float) -> VoxelDose:
         for position, strength in zip(case.implant.positions, case.implant.air_kerma_strengths, strict=True):
             total += strength / np.sum((points - position) ** 2, axis=-1) / 8
     one = np.ones_like(total)
-    return VoxelDose(grid, total, one, one, case.implant)
+    return VoxelDose(grid, total, total, one.astype(int), one, case.implant)
 
 
 def test_voxel_doses_of_moved_cases(setting) -> None:
     # As with Monte Carlo: a case at each time, scored on its own voxels, read at the elements' moved places.
     case, change, field = setting
     elements = inside(field)
+    media = np.ones(len(elements), dtype=int)
     distance = np.linalg.norm(elements[:, None] - case.implant.positions, axis=2).min(axis=1)
 
     def frozen(times):
         doses = []
         for time in times:
             moved = deformed_case(case, change, float(time), field)
-            doses.append(element_dose(elements, field, float(change.ratio(time)), voxel_dose(moved, 0.1)))
+            doses.append(
+                element_dose(elements, media, field, float(change.ratio(time)), voxel_dose(moved, 0.1))
+            )
         return np.array(doses)
 
-    result = accumulate(frozen, Accumulation(59.4, tolerance=1e-3, element_weights=np.ones(len(elements))))
-    static = element_dose(elements, field, 1.0, voxel_dose(case, 0.1))
+    result = accumulate(
+        frozen, Accumulation(59.4, EDEMA, tolerance=1e-3, element_weights=np.ones(len(elements)))
+    )
+    static = element_dose(elements, media, field, 1.0, voxel_dose(case, 0.1))
     ratio = result.dose[0] / static
     assert ratio.mean() == pytest.approx(EXACT, abs=1e-3)
     # A voxel's mean is not its middle's: h²/(4 r²) of a 1 mm voxel is 1 % at 5 mm, and only its change counts.
@@ -118,7 +123,7 @@ def test_voxel_means_of_tg43_change_as_their_middles(setting, point_source) -> N
     grid = tuple(np.arange(-0.55, 0.6, 0.1) + c for c in field.centre)
     static = np.random.default_rng(1).lognormal(size=(12, 12, 12))
     frozen = frozen_voxel_dose(static, grid, case.implant, change, field, point_source)
-    result = accumulate(frozen, Accumulation(59.4, tolerance=1e-4))
+    result = accumulate(frozen, Accumulation(59.4, EDEMA, tolerance=1e-4))
     np.testing.assert_allclose(result.dose[0] / static, EXACT, rtol=1e-5)
 
 

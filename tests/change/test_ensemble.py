@@ -55,7 +55,7 @@ def test_without_change_members_have_the_static_dose_to_the_bit(neck) -> None:
     field = none.field(case)
     frozen = frozen_tg43_dose(points, case.implant, none, field, source)
     course = none.course
-    accumulation = Accumulation(T, constant_from_d=course.constant_from_d)
+    accumulation = Accumulation(T, course)
     np.testing.assert_array_equal(
         accumulate(frozen, accumulation).dose[0], static(points, case.implant, source)
     )
@@ -72,7 +72,7 @@ def test_members_are_what_they_are_one_by_one(neck) -> None:
     )  # fmt: skip
     for row in range(3):
         frozen = frozen_tg43_dose(points, seeds.implant(row, case.implant), change, field, source)
-        alone = accumulate(frozen, Accumulation(T, tolerance=1e-6))
+        alone = accumulate(frozen, Accumulation(T, change.course, tolerance=1e-6))
         # An element's way crosses kinks of the tables, F being interpolated linearly: nodes in time see 1e-5 of them.
         np.testing.assert_allclose(result.values[row], alone.dose[0], rtol=2e-5)
         assert np.abs(result.values[row] / result.coarse_values[row] - 1.0).max() < 1e-4

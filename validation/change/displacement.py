@@ -219,12 +219,17 @@ class DisplacedSeeds:
             None is left.
         """
         moved = self.late_time_d[row] <= time_d
-        there = np.where(moved, self.late_present[row], self.present[row])
+        there = self.there(row, time_d)
         places = np.where(moved[:, None], self.late_positions[row], self.positions[row])
         return replace(
             implant, positions=places[there], axes=self.axes[row][there],
             air_kerma_strengths=implant.air_kerma_strengths[there], needles=implant.needles[there],
         )  # fmt: skip
+
+    def there(self, row: int, time_d: float = 0.0) -> Mask:
+        """Seeds of one member that are there at a time, shape (n,)."""
+        moved = self.late_time_d[row] <= time_d
+        return np.asarray(np.where(moved, self.late_present[row], self.present[row]))
 
     def late_times_d(self, row: int) -> tuple[float, ...]:
         """Days of one member's late moves, ascending: breakpoints of an integral over time."""

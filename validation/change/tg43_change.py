@@ -18,14 +18,14 @@ from tg43 import SourceData, dose_per_dose_rate, dose_rate
 from validation.case import Implant
 from validation.change.accumulation import FrozenDose
 from validation.change.carried_seeds import carried_places, carried_seeds
-from validation.change.decay_nodes import decay_nodes
+from validation.change.decay_nodes import DecayNodes, decay_nodes
 from validation.change.displacement import DisplacedSeeds
 from validation.change.tissue_change import TissueChange
 from validation.change.tissue_field import TissueField
 
 FloatArray = NDArray[np.float64]
 
-ENSEMBLE_LEVEL = 3
+ENSEMBLE_LEVEL = 2
 
 
 def frozen_tg43_dose(
@@ -130,7 +130,7 @@ class EnsembleDose(NamedTuple):
     values : ndarray, shape (members, ...)
         Of the dose (m,) in Gy of each member.
     coarse_values : ndarray, shape (members, ...)
-        The same with the rule in time one level coarser: their difference estimates the error of the time integral.
+        The same with a point in time less: the difference estimates the error of the time integral, on the safe side.
     """
 
     values: FloatArray
@@ -177,7 +177,7 @@ def ensemble_changed_dose(
     until_d : float
         Dose is wanted to this day.
     level : int
-        Of the rule in time, see `decay_nodes`: 2^level + 1 points between breakpoints.
+        Of the rule in time, see `decay_nodes`: 2^level + 1 points with those of the coarser rule.
     formalism, threads
         As for `tg43.dose_rate`; the result does not depend on the threads.
 
@@ -205,19 +205,24 @@ def ensemble_changed_dose(
         )
     weight = None if field is None else field.weights(points)[0]
 
+    # Members with the same change share their points in time, unless a seed moves late.
+    known: dict[tuple[int, float, float, float], DecayNodes] = {}
+
+    def rule_of(own: TissueChange | None, half_life: float, start: float, end: float) -> DecayNodes:
+        key = (id(own), half_life, start, end)
+        if key not in known:
+            course = None if own is None else own.course
+            known[key] = decay_nodes(half_life, course, level=level, start_d=start, until_d=end)
+        return known[key]
+
     def member_dose(i: int) -> tuple[FloatArray, FloatArray]:
         own = changes[i]
         late = seeds.late_time_d[i]
-        breaks = () if own is None else own.course.breakpoints_d
-        constant = 0.0 if own is None else own.course.constant_from_d
         # A late move splits time: the seed counts at its first place before it, at the other from then on.
         moves = sorted({float(t) for t in late if t < until_d})
         fine, coarse = np.zeros(len(points)), np.zeros(len(points))
         for start, end in zip([0.0, *moves], [*moves, until_d], strict=True):
-            rule = decay_nodes(
-                float(half_lives[i]), level=level, start_d=start, until_d=end, breakpoints_d=breaks,
-                constant_from_d=constant,
-            )  # fmt: skip
+            rule = rule_of(own, float(half_lives[i]), start, end)
             moved = late <= start
             present = np.where(moved, seeds.late_present[i], seeds.present[i])
             here = np.flatnonzero(present)

@@ -23,6 +23,7 @@ from validation.change import TissueChange, VoxelDose, deform, element_dose
 from validation.change.carried_seeds import carried_seeds
 from validation.change.decay_nodes import decay_nodes
 from validation.change.displacement import DisplacedSeeds
+from validation.change.element_dose import NOT_THERE
 from validation.evaluate.half_samples import half_sample_doses
 from validation.studies.media_settings import read_media_settings
 from validation.studies.monte_carlo import MonteCarloOptions
@@ -52,12 +53,6 @@ class MonteCarloValues:
     value: FloatArray
     half_value: FloatArray
     cost_s: FloatArray
-
-
-def _seeds_left(seeds: DisplacedSeeds, row: int, day: float) -> bool:
-    """Whether a member has a seed at a time."""
-    moved = seeds.late_time_d[row] <= day
-    return bool(np.where(moved, seeds.late_present[row], seeds.present[row]).any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,24 +128,34 @@ class MemberSimulations:
     def dose(self, scenario: Scenario, seeds: DisplacedSeeds, row: int, member: int) -> FloatArray:
         """Dose of the tissue elements from all histories and from each part of them, Gy, shape (1 + parts, m)."""
         change = self.settings.change(scenario)
-        breaks = () if change is None else change.course.breakpoints_d
-        constant = 0.0 if change is None else change.course.constant_from_d
         moves = seeds.late_times_d(row)
         total = np.zeros((1 + PARTS, len(self.voxels.flat)))
         # A late move splits time: the seed is at its first place before it, at the other from then on.
         for start, end in zip((0.0, *moves), (*moves, np.inf), strict=True):
-            rule = decay_nodes(
-                self.case.implant.half_life_d, level=self.settings.time_level, start_d=start, until_d=end,
-                breakpoints_d=breaks, constant_from_d=constant,
-            )  # fmt: skip
-            if not _seeds_left(seeds, row, start):
+            there = seeds.there(row, start)
+            if not there.any():
                 continue
             implant = seeds.implant(row, self.case.implant, start)
-            for day, weight in zip(rule.times_d, rule.weights, strict=True):
-                total += weight * self.frozen(implant, change, float(day), member)
+            for day, weight in self._points(change, start, end):
+                total += weight * self.frozen(implant, change, day, member, there)
         return total
 
-    def frozen(self, implant: Implant, change: TissueChange | None, day: float, member: int) -> FloatArray:
+    def _points(
+        self, change: TissueChange | None, start: float = 0.0, end: float = np.inf
+    ) -> tuple[tuple[float, float], ...]:
+        """Days and weights of the points in time."""
+        course = None if change is None else change.course
+        half_life, level = self.case.implant.half_life_d, self.settings.time_level
+        return decay_nodes(half_life, course, level=level, start_d=start, until_d=end).counted
+
+    def frozen(
+        self,
+        implant: Implant,
+        change: TissueChange | None,
+        day: float,
+        member: int,
+        there: NDArray[np.bool_] | None = None,
+    ) -> FloatArray:
         """Dose of the tissue elements to full decay if the geometry stayed as on a day.
 
         Parameters
@@ -163,6 +168,8 @@ class MemberSimulations:
             After implantation; may be infinite.
         member : int
             Whose histories.
+        there : ndarray of bool, shape (n,), optional
+            Seeds of the case that `implant` has, all by default: each has its histories whatever others are lost.
 
         Returns
         -------
@@ -173,29 +180,36 @@ class MemberSimulations:
         geometry = self._geometry(change, ratio, day)
         if change is not None and self.field is not None:
             implant = carried_seeds(implant, self.field, ratio, change.seeds_follow).implant
-        whole, parts = self._simulated(geometry.phantom, implant, member)
+        whole, parts = self._simulated(geometry.phantom, implant, member, there)
         doses = [result.dose() for result in (whole, *parts)]
         if ratio == 1.0:
             # The element is its voxel; one that is all seed has no dose.
             solid = whole.tissue_fraction.ravel()[self.voxels.flat] <= 0.0
             return np.array([np.where(solid, np.nan, dose.ravel()[self.voxels.flat]) for dose in doses])
         assert self.field is not None
-        density = whole.density.astype(np.float64)
-        return np.array([
-            element_dose(
-                self.voxels.points, self.field, ratio,
-                VoxelDose(whole.axes, dose, density, whole.tissue_fraction, implant),
-            )
-            for dose in doses
-        ])  # fmt: skip
+        water = np.array([result.dose("dose_to_water") for result in (whole, *parts)])
+        moved = VoxelDose(whole.axes, np.array(doses), water, whole.medium, whole.tissue_fraction, implant)
+        media = self._element_media(geometry.phantom)
+        return element_dose(self.voxels.points, media, self.field, ratio, moved)
 
-    def _simulated(self, phantom: Phantom, implant: Implant, member: int) -> tuple[Result, list[Result]]:
+    def _element_media(self, moved: Phantom) -> NDArray[np.int64]:
+        """Media of the elements, those of the reference geometry's voxels, as a moved phantom numbers them."""
+        reference = self._geometry(None, 1.0, 0.0).phantom
+        numbers = [moved.media.index(m) if m in moved.media else NOT_THERE for m in reference.media]
+        here = reference.medium[reference.scoring].ravel()[self.voxels.flat]
+        return np.array(numbers, dtype=np.int64)[here]
+
+    def _simulated(
+        self, phantom: Phantom, implant: Implant, member: int, there: NDArray[np.bool_] | None
+    ) -> tuple[Result, list[Result]]:
         settings = replace(
             self.options.engine_settings(),
             run_seed=self.settings.run_seed_of(member),
             productive_histories_per_batch=max(1, self.settings.histories // BATCHES),
         )
-        simulation = engine_of(self.case, phantom, implant, settings, self.threads, self._on_phase_space)
+        simulation = engine_of(
+            self.case, phantom, implant, settings, self.threads, self._on_phase_space, there
+        )
         per_part = BATCHES // PARTS
         parts = [
             simulation.run(StoppingRule(batches=(k * per_part, (k + 1) * per_part))) for k in range(PARTS)
@@ -206,15 +220,8 @@ class MemberSimulations:
         """Make the phantoms of the points in time without late moves, so that a member's cost is its own."""
         for scenario in scenarios:
             change = self.settings.change(scenario)
-            if change is None:
-                self._geometry(None, 1.0, 0.0)
-                continue
-            rule = decay_nodes(
-                self.case.implant.half_life_d, level=self.settings.time_level,
-                breakpoints_d=change.course.breakpoints_d, constant_from_d=change.course.constant_from_d,
-            )  # fmt: skip
-            for day in rule.times_d:
-                self._geometry(change, float(change.ratio(day)), float(day))
+            for day, _ in self._points(change):
+                self._geometry(change, 1.0 if change is None else float(change.ratio(day)), day)
 
     def _geometry(self, change: TissueChange | None, ratio: float, day: float) -> _Geometry:
         # How tissue stands follows from the ratio alone, whatever the course that led there.
@@ -302,16 +309,27 @@ def engine_of(
     settings: Settings,
     threads: int,
     on_phase_space: Callable[[float], None] | None = None,
+    there: NDArray[np.bool_] | None = None,
 ) -> Simulation:
-    """The engine with other seeds in a phantom of the case: the scoring region stays that of the reference geometry."""
+    """The engine with other seeds in a phantom of the case, of which `there` (n,) tells which of the case's they are.
+
+    The scoring region stays that of the phantom.
+    """
+    numbers = np.arange(len(implant)) if there is None else np.flatnonzero(there)
+    shape = (len(implant) if there is None else len(there), 3)
+    positions, axes = np.zeros(shape), np.zeros(shape)
+    positions[numbers], axes[numbers] = implant.positions, implant.axes
+    strengths = case.implant.air_kerma_strengths.copy()
+    strengths[numbers] = implant.air_kerma_strengths
     return Simulation(
         phantom,
         implant.engine_model,
-        implant.positions,
-        implant.axes,
-        implant.air_kerma_strengths,
+        positions,
+        axes,
+        strengths,
         case.implant.half_life_d,
         settings,
         threads=threads,
         progress=on_phase_space,
+        present=there,
     )
