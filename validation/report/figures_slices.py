@@ -1,27 +1,26 @@
-"""Contents of the slice views: volumes packed for the browser, outlines and seeds."""
+"""Contents of the views of dose on the CT: volumes packed for the browser, outlines, surfaces, seeds and needles."""
 
 from __future__ import annotations
 
 import base64
 import json
 import zlib
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
-from skimage import measure
 
-from validation.case.implant import SEED_LENGTH
 from validation.report.tables import ordered_structures
+from validation.report.viewer_outlines import outlines
+from validation.report.viewer_seeds import needle_views, seed_views
+from validation.report.viewer_surfaces import Surface, isodose_surface, structure_surface
 from validation.studies.compare import Comparison
 
-# scikit-image ships without types.
-_find_contours: Callable[..., list[NDArray[np.float64]]] = measure.find_contours
-_approximate_polygon: Callable[..., NDArray[np.float64]] = measure.approximate_polygon
-
-#: Isodose levels in % of the prescription and their colours, told apart with any colour vision on grey.
-ISODOSES = ((50, "#56B4E9"), (100, "#F0E442"), (150, "#E07B00"), (200, "#FF8AD8"))
+#: Isodose levels in % of the prescription and their colours: sky blue, yellow, orange and (lighter, to stand out on
+#: grey) reddish purple of the palette of Okabe and Ito, told apart with any colour vision.
+ISODOSES = ((50, "#56B4E9"), (100, "#F0E442"), (150, "#E69F00"), (200, "#F2A6D0"))
+#: Isodose drawn in space, % of the prescription.
+SURFACE_ISODOSE = 100
 #: Below this part of the prescription the difference map is empty: a percentage of little dose says little.
 LOWEST_SHOWN = 0.10
 #: Steps per unit of ln(dose): 0.2 % per step, below any Monte Carlo uncertainty.
@@ -32,20 +31,26 @@ HIDDEN = -32768
 Z_STEPS, GAMMA_STEPS = 5, 100
 _LARGEST_Z = 10.0  # drawn in one colour beyond
 _LOWEST_LOG = -12.0  # exp(−12) of the prescription, below anything drawn
-_WINDOW = (-160.0, 240.0)  # HU: soft tissue
+#: CT numbers from black to white, HU: soft tissue, in this many steps.
+WINDOW, GREYS = (-160.0, 240.0), 255
 _DIFFERENCE_RANGES = (5, 10, 20, 30, 50, 100)
-_TOLERANCE = 0.01  # cm: an outline moved by 0.1 mm looks the same
+# Pale, so that they stand back behind isodoses on grey; told apart by their dashes (px), the target by a full line.
 _OUTLINES = (
     "#ffffff",
-    "#7ee0c3",
-    "#ffb38a",
-    "#b7c9ff",
-    "#e3d08f",
-    "#d7a8e8",
-    "#9fd3ff",
-    "#c8e6a0",
-    "#cfcfcf",
+    "#9fe3cf",
+    "#ffc7a6",
+    "#c3d2ff",
+    "#ead98f",
+    "#e0bdf0",
+    "#b5dcff",
+    "#d0eab0",
+    "#d9d9d9",
 )
+_DASHES = ("5px,3px", "2px,3px", "9px,3px,2px,3px", "12px,4px")
+# In space, on white: the target's colour of the palette of Okabe and Ito, then the others of it, in turn.
+_SURFACES = ("#D55E00", "#009E73", "#56B4E9", "#CC79A7", "#E69F00", "#0072B2", "#F0E442", "#7f7f7f")
+#: Steps per unit of the part of a voxel inside a structure.
+PART_STEPS = 50
 
 
 def pack(values: NDArray[np.integer]) -> str:
@@ -95,9 +100,10 @@ def unpack(text: str, shape: tuple[int, ...]) -> NDArray[np.int16]:
 
 
 def slice_views(comparison: Comparison) -> dict[str, object]:
-    """Everything the slice views draw.
+    """Everything the views of dose on the CT draw.
 
-    Doses are rounded to 0.2 %, CT numbers to 256 greys, uncertainties to 0.1 %.
+    Doses are rounded to 0.2 %, CT numbers to 256 greys, uncertainties to 0.1 %, the part of a voxel inside a structure
+    to 2 %. Lengths are in cm.
 
     Parameters
     ----------
@@ -107,12 +113,12 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
     Returns
     -------
     dict
-        To be embedded as JSON: grid, packed volumes, outlines, seeds, levels and the starting slices.
+        To be embedded as JSON: grid, packed volumes, outlines, surfaces, seeds, needles, levels, starting slices.
     """
     data = comparison.data
     axes = {axis: data[axis].values.astype(float) for axis in "xyz"}
     names = ordered_structures(comparison)
-    outlines = zlib.compress(json.dumps(_outlines(comparison, names), separators=(",", ":")).encode(), 9)
+    drawn = zlib.compress(json.dumps(outlines(comparison, names), separators=(",", ":")).encode(), 9)
     return {
         "shape": [int(axes[axis].size) for axis in "xyz"],
         "first": [round(float(axes[axis][0]), 5) for axis in "xyz"],
@@ -121,24 +127,63 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
         "prescription": comparison.prescription,
         "logSteps": LOG_STEPS,
         "hidden": HIDDEN,
+        "lowestShown": LOWEST_SHOWN,
         "isodoses": [{"percent": percent, "colour": colour} for percent, colour in ISODOSES],
         "labels": [comparison.label(engine) for engine in comparison.engines],
         "maps": _maps(comparison),
         "largestZ": _LARGEST_Z,
         "zSteps": Z_STEPS,
         "gammaSteps": GAMMA_STEPS,
+        "partSteps": PART_STEPS,
         "range": _difference_range(comparison),
         "ranges": list(_DIFFERENCE_RANGES),
-        "window": list(_WINDOW),
+        "window": list(WINDOW),
         "media": [str(name).replace("_", " ") for name in data.medium_name.values],
         "structures": [
-            {"name": str(name), "colour": _OUTLINES[i % len(_OUTLINES)], "target": name == comparison.target}
+            {
+                "name": str(name),
+                "colour": _OUTLINES[i % len(_OUTLINES)],
+                "dash": "" if name == comparison.target else _DASHES[i % len(_DASHES)],
+                "surfaceColour": _SURFACES[0] if name == comparison.target else _SURFACES[1 + i % 7],
+                "target": name == comparison.target,
+            }
             for i, name in enumerate(names)
         ],
-        "volumes": {name: pack(volume) for name, volume in _volumes(comparison).items()},
-        "outlines": base64.b64encode(outlines).decode("ascii"),
-        "seeds": _seeds(comparison),
+        "volumes": {name: pack(volume) for name, volume in _volumes(comparison, names).items()},
+        "outlines": base64.b64encode(drawn).decode("ascii"),
+        "surfaces": _surfaces(comparison, names),
+        "seeds": seed_views(comparison),
+        "needles": needle_views(comparison),
     }
+
+
+def _surfaces(comparison: Comparison, names: list[str]) -> dict[str, object]:
+    """Surfaces of structures, and of the isodose of every dose; vertices in 0.1 mm."""
+    data = comparison.data
+    axes = [data[axis].values.astype(float) for axis in "xyz"]
+    first = np.array([axis[0] for axis in axes])
+    step = np.array([np.ptp(axis) / (axis.size - 1) for axis in axes])
+    structures = [
+        structure_surface(data.structure_fraction.sel(structure=name).values, first, step) for name in names
+    ]
+    level = 0.01 * SURFACE_ISODOSE * comparison.prescription
+    isodoses = [
+        isodose_surface(_everywhere(data[f"dose_{engine}"].values.astype(float)), level, first, step)
+        for engine in comparison.engines
+    ]
+    return {
+        "percent": SURFACE_ISODOSE,
+        "structures": [_packed_surface(found) for found in structures],
+        "isodoses": [_packed_surface(found) for found in isodoses],
+    }
+
+
+def _packed_surface(found: Surface | None) -> dict[str, str] | None:
+    if found is None:
+        return None
+    # Corners are numbered to 65535, which the unpacked text holds as well as −32768 … 32767.
+    corners = found.triangles.astype(np.uint16).view(np.int16)
+    return {"vertices": pack(np.rint(100 * found.vertices).T), "triangles": pack(corners.T)}
 
 
 def _maps(comparison: Comparison) -> list[dict[str, object]]:
@@ -171,11 +216,11 @@ def _maps(comparison: Comparison) -> list[dict[str, object]]:
     return maps
 
 
-def _volumes(comparison: Comparison) -> dict[str, NDArray[np.int16]]:
+def _volumes(comparison: Comparison, names: list[str]) -> dict[str, NDArray[np.int16]]:
     """Packed values of every voxel.
 
     Grey value, ln(reference / prescription), ln(judged / reference), ln(other / reference), relative uncertainty of the
-    judged dose [0.1 %], medium, z-score, gamma of every pair.
+    judged dose [0.1 %], medium, z-score, gamma of every pair, part inside every structure that is not empty.
     """
     data = comparison.data
     doses = [data[f"dose_{engine}"].values.astype(float) for engine in comparison.engines]
@@ -186,20 +231,16 @@ def _volumes(comparison: Comparison) -> dict[str, NDArray[np.int16]]:
         & (reference > 0)
     )  # NaN inside seeds: not shown
     ratio = _log_ratio(judged, reference, shown)
-    unknown = ~np.isfinite(reference)
-    if unknown.any():
-        # Isodose lines run on through seeds; the nearest dose is only drawn, never read out.
-        nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
-        reference = reference[tuple(nearest)]
+    reference = _everywhere(reference)
     log = np.log(np.maximum(reference / comparison.prescription, np.exp(_LOWEST_LOG)))
     uncertainty = np.zeros(judged.shape)
     name = f"dose_{comparison.engines[0]}_std_dev"
     if name in data:
         std_dev = np.nan_to_num(data[name].values.astype(float))
         uncertainty[shown] = np.clip(np.rint(1000 * std_dev[shown] / judged[shown]), 0, 32000)
-    low, high = _WINDOW
+    low, high = WINDOW
     volumes = {
-        "grey": np.rint(255 * np.clip((data.hu.values - low) / (high - low), 0, 1)),
+        "grey": np.rint(GREYS * np.clip((data.hu.values - low) / (high - low), 0, 1)),
         "reference": np.clip(np.rint(LOG_STEPS * log), -32000, 32000),
         "ratio": ratio,
         "uncertainty": uncertainty,
@@ -213,7 +254,20 @@ def _volumes(comparison: Comparison) -> dict[str, NDArray[np.int16]]:
     if "gamma" in data:
         for k, gamma in enumerate(data.gamma.values.astype(float)):
             volumes[f"gamma{k}"] = _steps(gamma, GAMMA_STEPS, np.isfinite(gamma))
+    for k, name in enumerate(names):
+        fraction = data.structure_fraction.sel(structure=name).values
+        if fraction.any():
+            volumes[f"structure{k}"] = np.rint(PART_STEPS * fraction)
     return {name: np.asarray(volume).astype(np.int16) for name, volume in volumes.items()}
+
+
+def _everywhere(dose: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Isodoses run on through seeds: there, the nearest dose is drawn, and never read out."""
+    unknown = ~np.isfinite(dose)
+    if not unknown.any():
+        return dose
+    nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    return np.asarray(dose[tuple(nearest)])
 
 
 def _log_ratio(
@@ -243,59 +297,3 @@ def _difference_range(comparison: Comparison) -> int:
     data = comparison.data.sel(structure=comparison.target, difference_unit=comparison.relative_unit)
     largest = float(np.abs(data.difference_percentile.values).max())
     return next((limit for limit in _DIFFERENCE_RANGES if largest <= limit), _DIFFERENCE_RANGES[-1])
-
-
-def _tenths(points: NDArray[np.float64]) -> list[int]:
-    """Flat list of coordinates in 0.1 mm."""
-    return [int(v) for v in np.rint(points * 100).ravel()]
-
-
-def _outlines(comparison: Comparison, names: list[str]) -> dict[str, list[list[list[list[int]]]]]:
-    """Closed curves [slice][structure][curve], flat coordinate pairs in 0.1 mm."""
-    data = comparison.data
-    fractions = data.structure_fraction.sel(structure=names).values
-    x, y, z = (data[axis].values for axis in "xyz")
-    return {
-        "axial": _axial_outlines(comparison, names),
-        "coronal": [[_level_curves(f[:, j, :], x, z) for f in fractions] for j in range(y.size)],
-        "sagittal": [[_level_curves(f[i], y, z) for f in fractions] for i in range(x.size)],
-    }
-
-
-def _axial_outlines(comparison: Comparison, names: list[str]) -> list[list[list[list[int]]]]:
-    """The contours themselves on each slice that lies in their slab."""
-    data = comparison.data
-    vertices = np.stack([data.contour_x.values, data.contour_y.values], axis=1).astype(float)
-    curves = np.split(vertices, data.contour_first_vertex.values[1:])
-    simple = [_tenths(_approximate_polygon(np.vstack([c, c[:1]]), _TOLERANCE)) for c in curves]
-    place = [names.index(data.structure.values[s]) for s in data.contour_structure.values]
-    slices: list[list[list[list[int]]]] = []
-    for level in data.z.values:
-        # A slice half-way between two planes belongs to one of them only.
-        offset = level - data.contour_z.values
-        half = data.contour_thickness.values / 2
-        drawn: list[list[list[int]]] = [[] for _ in names]
-        for c in np.flatnonzero((offset > -half + 1e-6) & (offset <= half + 1e-6)):
-            drawn[place[c]].append(simple[c])
-        slices.append(drawn)
-    return slices
-
-
-def _level_curves(
-    fraction: NDArray[np.float32], across: NDArray[np.float64], up: NDArray[np.float64]
-) -> list[list[int]]:
-    """Lines along which half of a voxel lies inside a structure."""
-    if fraction.max() < 0.5:
-        return []
-    curves = _find_contours(np.pad(fraction, 1), 0.5)
-    origin = np.array([across[0] - (across[1] - across[0]), up[0] - (up[1] - up[0])])
-    step = np.array([across[1] - across[0], up[1] - up[0]])
-    return [_tenths(_approximate_polygon(origin + curve * step, _TOLERANCE)) for curve in curves]
-
-
-def _seeds(comparison: Comparison) -> list[list[float]]:
-    """Both ends of each seed [cm], six numbers."""
-    position = comparison.data.seed_position.values
-    half = 0.5 * SEED_LENGTH * comparison.data.seed_axis.values
-    ends = np.hstack([position - half, position + half])
-    return [[round(float(v), 4) for v in row] for row in ends]
