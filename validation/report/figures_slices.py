@@ -123,7 +123,7 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
         "shape": [int(axes[axis].size) for axis in "xyz"],
         "first": [round(float(axes[axis][0]), 5) for axis in "xyz"],
         "step": [round(float(np.ptp(axes[axis]) / (axes[axis].size - 1)), 6) for axis in "xyz"],
-        "start": _centre(data.structure_fraction.sel(structure=comparison.target).values),
+        "start": centre_of(data.structure_fraction.sel(structure=comparison.target).values),
         "prescription": comparison.prescription,
         "logSteps": LOG_STEPS,
         "hidden": HIDDEN,
@@ -283,8 +283,24 @@ def _steps(values: NDArray[np.float64], steps: int, shown: NDArray[np.bool_]) ->
     return found
 
 
-def _centre(fraction: NDArray[np.float32]) -> list[int]:
-    """Voxel nearest the centre of mass of a structure; the middle of the grid if it is empty."""
+def centre_of(fraction: NDArray[np.float32]) -> list[int]:
+    """Voxel nearest the centre of mass of a structure; the middle of the grid if it is empty.
+
+    Parameters
+    ----------
+    fraction : ndarray, shape (nx, ny, nz)
+        Part of each voxel inside.
+
+    Returns
+    -------
+    list of int
+        Indices ix, iy, iz.
+
+    Examples
+    --------
+    >>> centre_of(np.pad(np.ones((1, 2, 3), np.float32), ((2, 0), (0, 1), (0, 0))))
+    [2, 0, 1]
+    """
     total = float(fraction.sum(dtype=float))
     if total == 0:
         return [n // 2 for n in fraction.shape]
