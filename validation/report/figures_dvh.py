@@ -64,7 +64,7 @@ def dvh_figure(comparison: Comparison) -> go.Figure:
             }
             figure.add_scatter(y=np.clip(mc - band, 0, 100), **edges)
             figure.add_scatter(
-                y=np.clip(mc + band, 0, 100), fill="tonexty", fillcolor=_faint(colour), **edges
+                y=np.clip(mc + band, 0, 100), fill="tonexty", fillcolor=faint(colour), **edges
             )
         width = 3 if name == comparison.target else 1.8
         figure.add_scatter(
@@ -116,6 +116,13 @@ def dvh_figure(comparison: Comparison) -> go.Figure:
     return figure
 
 
-def _faint(colour: str) -> str:
+def faint(colour: str) -> str:
+    """A colour of a line, for the band around it.
+
+    Examples
+    --------
+    >>> faint("#0072B2")
+    'rgba(0,114,178,0.22)'
+    """
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.22)"

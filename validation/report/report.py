@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from validation.report import budget_section, facts, tables, tables_evaluation
+from validation.evaluate.conformity import CONFORMITY_INDICES
+from validation.evaluate.indices import INDICES
+from validation.report import before_after, budget_section, facts, spectra_section, tables, tables_evaluation
 from validation.report.figures_dvh import dvh_figure
+from validation.report.figures_gamma import gamma_figure
 from validation.report.figures_slices import ISODOSES, LOWEST_SHOWN, slice_views
+from validation.report.glossary import FACTS, Glossary, define
 from validation.report.page import render_page, write_text
 from validation.report.plotly_figure import embedded
+from validation.report.references import References
+from validation.report.software import software_facts
 from validation.studies.budget_dataset import CaseBudget
 from validation.studies.compare import Comparison
 
 
-def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
+def render(comparison: Comparison, budget: CaseBudget | None = None, before: Comparison | None = None) -> str:
     """Render the report.
 
     Parameters
@@ -22,12 +28,21 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
         From `validation.studies.compare.compare` or a file.
     budget : CaseBudget, optional
         The difference budget that leads from the TG-43 to the Monte Carlo dose of the comparison.
+    before : Comparison, optional
+        Of the plan, where `comparison` is of the implant: its indices stand beside those of the implant.
 
     Returns
     -------
     str
         HTML with style sheet, plotly.js and data inside; all text from the case is escaped.
+
+    Raises
+    ------
+    InvalidInput
+        `before` is not of the plan of this implant.
     """
+    glossary, references = Glossary(), References()
+    changes = before_after.changes_between(before, comparison) if before else {}
     views = slice_views(comparison)
     names = tables.ordered_structures(comparison)
     attributes = comparison.data.attrs
@@ -35,6 +50,19 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
         "report.html",
         plotly=True,
         attributes=attributes,
+        glossary=glossary,
+        explain=glossary.explain,
+        note=glossary.note,
+        references=references,
+        cite=references.cite,
+        sources={index.name: index.source for index in (*INDICES, *CONFORMITY_INDICES)},
+        doses={comparison.label(engine): _dose_in_words(comparison, engine) for engine in comparison.engines},
+        meanings={fact: define(word) for fact, word in FACTS.items()},
+        software=software_facts(),
+        before_after=before_after.before_after_table(changes),
+        before_after_heads=before_after.heads(changes),
+        before_name=before.data.attrs["case_name"] if before else "",
+        before_digest=str(before.data.attrs["case_digest"]) if before else "",
         labels=[comparison.label(engine) for engine in comparison.engines],
         has_monte_carlo="monte_carlo" in comparison.engines,
         biology=tables_evaluation.biology_table(comparison),
@@ -48,7 +76,7 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
         if budget
         else "",
         case_facts=facts.case_facts(comparison),
-        definitions=tables.definitions(comparison),
+        index_definitions=dict(tables.definitions(comparison)),
         difference_columns=[f"{p:g} %" for p in comparison.data.percentile.values],
         differences=tables.difference_table(comparison),
         digests=[
@@ -60,6 +88,9 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
         dvh=embedded(dvh_figure(comparison), "dvh"),
         gamma=tables_evaluation.gamma_table(comparison),
         gamma_columns=tables_evaluation.gamma_columns(comparison),
+        gamma_map=embedded(gamma_figure(comparison), "gamma"),
+        spectra=embedded(spectra_section.spectra_figure(comparison), "spectra"),
+        spectrum_rows=spectra_section.spectrum_rows(comparison),
         split=tables_evaluation.split_table(comparison),
         headline=tables.headline(comparison),
         indices=tables.index_table(comparison),
@@ -73,7 +104,19 @@ def render(comparison: Comparison, budget: CaseBudget | None = None) -> str:
     )
 
 
-def write_report(comparison: Comparison, path: str | Path, budget: CaseBudget | None = None) -> None:
+def _dose_in_words(comparison: Comparison, engine: str) -> str:
+    """What a dose is, in a sentence."""
+    if engine == "imported":
+        return f"Dose of another program: {comparison.data.attrs['imported_origin']}."
+    return define(comparison.label(engine))
+
+
+def write_report(
+    comparison: Comparison,
+    path: str | Path,
+    budget: CaseBudget | None = None,
+    before: Comparison | None = None,
+) -> None:
     """Write the report, whole or not at all.
 
     Parameters
@@ -84,5 +127,7 @@ def write_report(comparison: Comparison, path: str | Path, budget: CaseBudget | 
         Name of the HTML file; an existing one is replaced in one step.
     budget : CaseBudget, optional
         See `render`.
+    before : Comparison, optional
+        See `render`.
     """
-    write_text(path, render(comparison, budget))
+    write_text(path, render(comparison, budget, before))

@@ -294,7 +294,7 @@ def difference_table(comparison: Comparison) -> list[tuple[str, ...]]:
     for name in ordered_structures(comparison):
         structure = data.sel(structure=name)
         values = [float(structure.difference_mean), *map(float, structure.difference_percentile)]
-        rows.append((name, *(number(value, 1, sign=True) for value in values)))
+        rows.append((name, *(with_unit(number(value, 1, sign=True), "%") for value in values)))
     return rows
 
 
