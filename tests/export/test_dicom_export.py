@@ -78,6 +78,17 @@ def test_a_dose_comes_back(case: Case, dose: ImportedDose, tmp_path: Path, bits:
     assert np.abs(again.std_dev - dose.std_dev).max() <= 0.5001 * dose.std_dev.max() / (2 ** (bits - 1) - 1)
 
 
+def test_the_largest_dose_never_runs_over(case: Case, dose: ImportedDose) -> None:
+    # 9 digits of the step round up or down as the largest dose has it; one that ran over would be stored as 0
+    export = DicomExport(case)
+    for factor in np.linspace(1.0, 1.1, 40):
+        larger = replace(dose, dose=factor * dose.dose)
+        data = dose_file(export, larger)
+        stored = np.frombuffer(data.PixelData, "<u4")
+        assert stored.max() * float(data.DoseGridScaling) == pytest.approx(larger.dose.max(), rel=1e-9)
+        assert stored.max() <= 2**32 - 1
+
+
 def test_files_refer_to_each_other(case: Case, dose: ImportedDose, tmp_path: Path) -> None:
     names = write_all(DicomExport(case), tmp_path, dose)
     drawn, made, given, _, *slices = (pydicom.dcmread(name) for name in names)

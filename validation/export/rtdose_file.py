@@ -65,7 +65,8 @@ def dose_file(
             f"bits of the dose are {bits}, expected 16 or 32 (an RTDOSE has these). Choose one."
         )
     kind, largest = f"<{'i' if uncertainty else 'u'}{bits // 8}", 2 ** (bits - uncertainty) - 1
-    scaling = float(decimal(max(float(values.max()), 1e-30) / largest * (1.0 + 1e-9), 9))
+    # Text of 9 digits is off by up to 5e-9: a step too small would let the largest dose run over, to 0.
+    scaling = float(decimal(max(float(values.max()), 1e-30) / largest * (1.0 + 1e-8), 9))
     dx, dy = (_spacing(c, name, dose.origin) for name, c in (("x", dose.x), ("y", dose.y)))
     name = dose.origin
     data = export.dataset(
