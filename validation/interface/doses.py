@@ -18,9 +18,9 @@ from validation.interface.results import TG43, labelled, monte_carlo_result, thr
 from validation.progress import Reporter
 from validation.studies import monte_carlo
 from validation.studies import tg43_dose as tg43_study
-from validation.studies.dose_grid import BEYOND_DISTANCE
 from validation.studies.media_settings import MediaSettings, read_media_settings
 
+DEFAULT = monte_carlo.MonteCarloOptions()
 DEFAULT_UNCERTAINTY = 0.02
 DEFAULT_CURVE = "neck"
 
@@ -31,22 +31,22 @@ def monte_carlo_dose(
     uncertainty: float | None = None,
     histories: int = 0,
     max_time: float = 0.0,
-    voxel: float = 0.1,
+    voxel: float = DEFAULT.voxel,
     seeds: Literal["interseed", "superposition"] = "interseed",
     media: Literal["patient", "water_body", "water"] = "patient",
     beyond: Literal["continue", "water", "vacuum"] = "continue",
-    beyond_distance: float = BEYOND_DISTANCE,
+    beyond_distance: float = DEFAULT.beyond_distance,
     hounsfield_curve: str = DEFAULT_CURVE,
     medium_of: Mapping[str, str] | None = None,
     tissues: MediaSettings | None = None,
     physics: PhysicsSettings = DEFAULT_PHYSICS,
     spectrum: str = "",
     variance_reduction: Literal["correlated", "none"] | None = None,
-    difference: bool = False,
-    spectra: bool = False,
-    per_seed: bool = False,
-    analogue: bool = False,
-    random_seed: int = 1,
+    difference: bool = DEFAULT.difference,
+    spectra: bool = DEFAULT.spectra,
+    per_seed: bool = DEFAULT.per_seed,
+    analogue: bool = DEFAULT.analogue,
+    random_seed: int = DEFAULT.run_seed,
     threads: int = 0,
     file: str | Path | None = None,
     progress: bool | Callable[[Progress], None] = False,
@@ -198,7 +198,7 @@ def _tissues(
 
 
 def tg43_dose(
-    case: Case, *, voxel: float = 0.1, source_data: SourceData | str | Path | None = None
+    case: Case, *, voxel: float = DEFAULT.voxel, source_data: SourceData | str | Path | None = None
 ) -> xr.Dataset:
     r"""TG-43 dose of a case, as ``seedmc tg43`` calculates it.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import numpy as np
 import xarray as xr
 
 from mcsim.hdf5_file import created_by
@@ -33,10 +34,10 @@ VERSIONS = {
 }
 xr.register_dataset_accessor("seedmc")(SeedmcAccessor)  # type: ignore[no-untyped-call]
 
-# Of the file of a Monte Carlo dose, besides what a comparison takes: shown if they were asked for.
+# Of the file of a Monte Carlo dose, besides what a comparison takes, where they are there.
 _FURTHER_DOSES = (
     "dose_to_water_std_dev", "primary_dose_std_dev", "deposited_energy_dose", "deposited_energy_dose_std_dev",
-    "seed_dose", "seed_dose_std_dev", "energy_fluence", "energy_fluence_std_dev", "region_volume",
+    "seed_dose", "seed_dose_std_dev", "region_volume",
 )  # fmt: skip
 _ENGINES = {MONTE_CARLO: "Monte Carlo", TG43: "TG-43"}
 # How an axis or a colour bar calls them; others by their names.
@@ -71,9 +72,12 @@ def labelled(dataset: xr.Dataset, filetype: str) -> xr.Dataset:
         The same.
     """
     dataset.attrs.setdefault("created_by", created_by())
+    # netCDF knows no truth values
+    dataset.attrs.update({k: int(v) for k, v in dataset.attrs.items() if isinstance(v, bool | np.bool_)})
     dataset.attrs.update(filetype=filetype, format_version=VERSIONS[filetype])
     long_names = {**_LONG_NAMES, "dose": f"{_ENGINES.get(filetype, '')} dose".strip()}
     for name, variable in dataset.variables.items():
+        variable.attrs.pop("DIMENSION_LABELS", None)  # of the file's axes; h5netcdf hands it on
         variable.attrs.setdefault("long_name", long_names.get(str(name), str(name).replace("_", " ")))
     return dataset
 
@@ -102,7 +106,7 @@ def monte_carlo_result(path: str | Path, case: Case, threads: int = 1) -> xr.Dat
         )
     with xr.open_dataset(path, engine="h5netcdf") as file:
         for name in _FURTHER_DOSES:
-            if name in file:
+            if name in file and name not in dataset:
                 dataset[name] = file[name].load()
     for name, units, description in (
         ("seed", "1", "seed, in the order of the case, from 0"),

@@ -174,7 +174,7 @@ def plot_slice(
             handles += _draw_seeds(ax, plane, anatomy)
     if len(names) > 1:
         handles += [
-            Line2D([], [], color="0.5", linestyle=style, label=_long_name(dataset[name]))
+            Line2D([], [], color="white", linestyle=style, label=_long_name(dataset[name]))
             for name, style in zip(names, STYLES, strict=False)
         ]
     title = " and ".join(_long_name(dataset[name]) for name in names)
