@@ -23,7 +23,7 @@ from validation.studies.study_summary import summarised
 
 SMALL = [
     "--voxel", "4", "--sigma-mm", "4", "--histories", "2000", "--tissue-histories", "20000", "--structure", "PTV",
-    "--structure", "CAROTID", "--alternative", "media:water_body",
+    "--structure", "CAROTID", "--alternative", "media:water_body", "--map-members", "2",
 ]  # fmt: skip
 SIZE = ["--members", "40", "--monte-carlo", "6", "--sobol", "16"]
 
@@ -159,6 +159,8 @@ def test_page_on_the_file_names_everything_in_it(folder):
             "sobol_value",
             "alternatives_value",
             "course_value",
+            "monte_carlo_course_std_dev",
+            "monte_carlo_map_dose",
         ):
             assert dims[name] == ", ".join(d[0].name.strip("/") for d in file[name].dims)
         for data in file.values():

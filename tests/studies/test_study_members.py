@@ -32,7 +32,8 @@ def neck():
 def settings_of(neck, **values) -> StudySettings:
     chosen = {
         "kind": "displacement", "sigma_mm": [2.0], "voxel_mm": 4.0, "histories": HISTORIES,
-        "tissue_histories": 20_000, "structures": ("PTV", "CAROTID"), "time_level": 1, **values,
+        "tissue_histories": 20_000, "structures": ("PTV", "CAROTID"), "time_level": 1,
+        "map_members": 0, **values,
     }  # fmt: skip
     return new_settings(neck, **chosen)
 

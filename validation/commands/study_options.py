@@ -166,6 +166,9 @@ class ComputingOptions:
     tissue_histories: Annotated[
         int, typer.Option(help="of the plan, from which TG-43 learns what tissue does; 0: not")
     ] = 1_000_000
+    map_members: Annotated[
+        int, typer.Option(help="members whose median dose is mapped, by each engine; 0: no maps")
+    ] = 20
     time_level: Annotated[int, typer.Option(help="2^level + 1 points in time where tissue changes")] = 2
     study_seed: Annotated[int, typer.Option(help="random seed of the displacements")] = 1
     run_seed: Annotated[int, typer.Option("--random-seed", help="random seed of the Monte Carlo")] = 1

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
-from mcsim.hdf5_file import created_by
 from validation.case import Case
 from validation.case.whole_file import whole_file
 from validation.report.number_text import duration, measured, number
+from validation.report.page import render_page
 from validation.report.plotly_figure import embedded
 from validation.report.study_figures import (
     course_figure,
     index_figure,
-    map_figure,
     sobol_figure,
     spread_text,
     tornado_figure,
 )
+from validation.report.study_map_figure import map_figure
 from validation.report.study_tables import csv_text, effect_rows, study_tables
 from validation.studies.study_file import Study
+from validation.studies.study_sobol import FINAL_VOLUME, SHRINKAGE_RATE, factor_names
 from validation.studies.study_summary import QUANTILES, Summary, summarised
+
+SCORED = {
+    "patient": "dose to medium in the patient's tissues",
+    "water_body": "dose in a body of water",
+    "water": "dose in water",
+}
 
 
 def headline(study: Study, summary: Summary) -> list[str]:
@@ -77,32 +80,44 @@ def render_study(study: Study, summary: Summary) -> str:
     str
         HTML with style sheet, plotly.js and data inside; all text from the case is escaped.
     """
-    environment = Environment(
-        loader=PackageLoader("validation.report", "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     settings = study.settings
+    factors = factor_names(settings)
     ranges = [
         f"σ {settings.sobol_sigma_mm[0]:g} to {settings.sobol_sigma_mm[1]:g} mm",
         f"edema {100 * settings.sobol_edema[0]:g} to {100 * settings.sobol_edema[1]:g} %",
         f"its half-life {settings.sobol_half_life_d[0]:g} to {settings.sobol_half_life_d[1]:g} d",
         f"calibration ± {100 * settings.calibration_sd:g} %", f"half-life ± {settings.half_life_sd_d:g} d",
     ]  # fmt: skip
-    return environment.get_template("study.html").render(
+    if FINAL_VOLUME in factors:
+        low, high = settings.sobol_final_volume
+        ranges.append(f"final volume {100 * low:g} to {100 * high:g} %")
+    if SHRINKAGE_RATE in factors:
+        low, high = settings.sobol_shrinkage_per_d
+        ranges.append(f"rate {100 * low:g} to {100 * high:g} % per day")
+    return render_page(
+        "study.html",
+        plotly=True,
         band=spread_text(QUANTILES[0], QUANTILES[-1]),
         case_name=settings.case_name or "case",
         courses=embedded(course_figure(study), "courses"),
-        created_by=created_by(),
+        course_note=_course_note(study),
+        digests=[
+            ("Case", settings.case_digest),
+            ("Settings", settings.digest()),
+            ("Content", study.content_digest()),
+        ],
         effects=effect_rows(study),
         engines=[e for e in ("monte_carlo", "tg43") if study.members(e)],
         facts=_facts(study, summary),
         headline=headline(study, summary),
         indices=embedded(index_figure(study, summary), "indices"),
         kind=settings.kind,
+        map_members=settings.map_members,
+        map_noise=_map_noise(study),
         maps=embedded(map_figure(study), "maps"),
         notes=_notes(study),
-        plotly_js=Markup(get_plotlyjs()),
         prescription=settings.prescription_gy,
+        scored=SCORED[settings.media],
         sobol=embedded(sobol_figure(study), "sobol"),
         sobol_base=len(study.members("sobol")),
         sobol_factors=", ".join(ranges),
@@ -110,6 +125,23 @@ def render_study(study: Study, summary: Summary) -> str:
         tables=study_tables(study, summary),
         target=str(study.data.structure.values[0]),
     )
+
+
+def _course_note(study: Study) -> str:
+    engines = [
+        text for name, text in (
+            ("monte_carlo_course_value", "Monte Carlo (lines, bands: 95 % interval by the noise)"),
+            ("course_value", "TG-43 times what tissue does to the plan (dots)"),
+        ) if name in study.data
+    ]  # fmt: skip
+    return "; ".join(engines) + "."
+
+
+def _map_noise(study: Study) -> str:
+    if "monte_carlo_map_noise" not in study.data:
+        return ""
+    noise = 100.0 * study.data.monte_carlo_map_noise.values
+    return f"; Monte Carlo is known to {noise.min():.1f} to {noise.max():.1f} % in a voxel of the target"
 
 
 def _facts(study: Study, summary: Summary) -> list[tuple[str, str]]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
+import xarray as xr
 from plotly.subplots import make_subplots
 
 from validation.report.figures_dvh import COLOURS
+from validation.report.number_text import measured
 from validation.studies.study_alternatives import effects
 from validation.studies.study_control import NORMAL_95
 from validation.studies.study_file import Study
@@ -26,7 +28,7 @@ FACTOR_NAMES = {
     "final_volume": "final volume", "shrinkage_rate": "rate of shrinkage",
 }  # fmt: skip
 SHOWN_INDICES = ("D90", "D100", "V100", "V150", "DHI")
-_LAYOUT = {
+LAYOUT = {
     "template": "plotly_white", "font": {"family": "system-ui, sans-serif", "size": 13},
     "margin": {"l": 60, "r": 20, "t": 48, "b": 50},
 }  # fmt: skip
@@ -119,7 +121,7 @@ def index_figure(study: Study, summary: Summary) -> go.Figure:
             )
     figure.update_xaxes(title_text=_abscissa(study.settings)[0], row=len(SHOWN_INDICES))
     figure.update_layout(
-        height=200 * len(SHOWN_INDICES) + 90, legend={"orientation": "h", "y": -0.06, "x": 0}, **_LAYOUT
+        height=200 * len(SHOWN_INDICES) + 90, legend={"orientation": "h", "y": -0.06, "x": 0}, **LAYOUT
     )
     return figure
 
@@ -147,44 +149,74 @@ def _traces(curve: _Curve, rows: list[IndexSummary], monte_carlo: bool, colour: 
 
 
 def course_figure(study: Study) -> go.Figure | None:
-    """Volume of the target and D90 of the dose to a day, seeds where the plan has them; None if nothing changes."""
-    if "course_value" not in study.data:
-        return None
+    """Volume of the target and D90 of the dose to a day, seeds where the plan has them; None if nothing changes.
+
+    By Monte Carlo as lines with a band of its noise, by TG-43 as dots.
+    """
     data, settings = study.data, study.settings
+    by_tg43, by_mc = "course_value" in data, "monte_carlo_course_value" in data
+    first: dict[str, int] = {}
+    for k, scenario in enumerate(settings.scenarios):
+        first.setdefault(course_of(scenario), k)
+    if len(first) < 2 or not (by_tg43 or by_mc):
+        return None
     target = str(data.structure.values[0])
     days = data.day.values
     shown = np.isfinite(days)
+    x = [0.0, *days[shown]]
     figure = make_subplots(
         rows=1, cols=2, column_titles=["volume of the target", f"D90 of {html.escape(target)} to a day"],
         horizontal_spacing=0.1,
     )  # fmt: skip
-    seen: list[str] = []
     fine = np.linspace(0.0, float(days[shown].max()), 200)
-    for k, scenario in enumerate(settings.scenarios):
-        name = course_of(scenario)
-        if name in seen:
-            continue
-        colour = COLOURS[len(seen) % len(COLOURS)]
-        seen.append(name)
-        change = settings.change(scenario)
+    for n, (name, k) in enumerate(first.items()):
+        line = {"color": COLOURS[n % len(COLOURS)]}
+        change = settings.change(settings.scenarios[k])
         volume = np.ones_like(fine) if change is None else change.course.relative_volume(fine)
-        d90 = data.course_value.isel(scenario=k).sel(structure=target, index="D90").values
         figure.add_trace(
-            go.Scatter(x=fine, y=volume, mode="lines", line={"color": colour}, showlegend=False), row=1, col=1
+            go.Scatter(x=fine, y=volume, mode="lines", line=line, showlegend=False), row=1, col=1
         )
-        figure.add_trace(
-            go.Scatter(
-                x=[0.0, *days[shown]], y=[0.0, *d90[shown]], mode="lines+markers", line={"color": colour},
-                marker={"size": 5}, name=f"{html.escape(name)} (in all {d90[-1]:.1f} Gy)",
-            ), row=1, col=2,
-        )  # fmt: skip
-    if len(seen) < 2:
-        return None
+        of = {"scenario": k, "structure": 0, "index": data["index"].values.tolist().index("D90")}
+        label = f"{html.escape(name)} (in all " + ", ".join(_in_all(data, of, by_mc, by_tg43)) + ")"
+        if by_mc:
+            d90, u = (data[f"monte_carlo_course_{part}"].isel(of).values for part in ("value", "std_dev"))
+            low, high = (np.array([0.0, *(d90 + s * NORMAL_95 * u)[shown]]) for s in (-1, 1))
+            figure.add_trace(
+                go.Scatter(
+                    x=[*x, *x[::-1]], y=[*high, *low[::-1]], fill="toself", mode="lines", line={"width": 0, **line},
+                    fillcolor=line["color"], opacity=0.3, showlegend=False, hoverinfo="skip", legendgroup=name,
+                ), row=1, col=2,
+            )  # fmt: skip
+            figure.add_trace(
+                go.Scatter(
+                    x=x, y=[0.0, *d90[shown]], mode="lines", line=line, name=label, legendgroup=name,
+                    hovertemplate="%{y:.1f} Gy by Monte Carlo<extra></extra>",
+                ), row=1, col=2,
+            )  # fmt: skip
+        if by_tg43:
+            figure.add_trace(
+                go.Scatter(
+                    x=x, y=[0.0, *data.course_value.isel(of).values[shown]],
+                    mode="markers" if by_mc else "lines+markers", marker={"size": 5, **line}, line=line, name=label,
+                    legendgroup=name, showlegend=not by_mc, hovertemplate="%{y:.1f} Gy by TG-43<extra></extra>",
+                ), row=1, col=2,
+            )  # fmt: skip
     figure.update_xaxes(title_text="days after implantation")
     figure.update_yaxes(title_text="V(t)/V₀", row=1, col=1)
     figure.update_yaxes(title_text="D90 / Gy", row=1, col=2, rangemode="tozero")
-    figure.update_layout(height=420, legend={"orientation": "h", "y": -0.2, "x": 0}, **_LAYOUT)
+    figure.update_layout(height=420, legend={"orientation": "h", "y": -0.2, "x": 0}, **LAYOUT)
     return figure
+
+
+def _in_all(data: xr.Dataset, of: dict[str, int], by_mc: bool, by_tg43: bool) -> list[str]:
+    """D90 of the dose to full decay, in words."""
+    texts = []
+    if by_mc:
+        value, u = (float(data[f"monte_carlo_course_{part}"].isel(of)[-1]) for part in ("value", "std_dev"))
+        texts.append(f"{measured(value, u, 'Gy')} Gy by Monte Carlo")
+    if by_tg43:
+        texts.append(f"{float(data.course_value.isel(of)[-1]):.1f} Gy by TG-43")
+    return texts
 
 
 def sobol_figure(study: Study) -> go.Figure | None:
@@ -231,7 +263,7 @@ def sobol_figure(study: Study) -> go.Figure | None:
     figure.update_xaxes(title_text="share of the variance", range=[-0.1, 1.15])
     figure.update_layout(
         height=400, barmode="group", legend={"orientation": "h", "y": -0.22, "x": 0, "traceorder": "reversed"},
-        **_LAYOUT,
+        **LAYOUT,
     )  # fmt: skip
     figure.update_layout(margin={"l": 160})
     return figure
@@ -281,61 +313,9 @@ def tornado_figure(study: Study, summary: Summary) -> go.Figure | None:
         height=130 + 38 * len(bars),
         barmode="overlay",
         legend={"orientation": "h", "y": -0.25, "x": 0},
-        **_LAYOUT,
+        **LAYOUT,
     )
     figure.update_layout(margin={"l": 190})
-    return figure
-
-
-def map_figure(study: Study) -> go.Figure | None:
-    """Dose of the plan, median dose over the members of the widest displacement, and their difference; None without."""
-    if "map_dose" not in study.data:
-        return None
-    data, settings = study.data, study.settings
-    plan, *others = settings.scenarios
-    still = [s for s in others if settings.change(s) is None] or others
-    changed = [s for s in others if settings.change(s) is not None and s.sigma_mm == still[-1].sigma_mm]
-    shown = list(dict.fromkeys([still[-1], *changed[-1:]]))
-    x, y = data.map_x.values, data.map_y.values
-    of = {s: data.map_dose.sel(scenario=s.name).values.T for s in (plan, *shown)}
-    names = [html.escape(s.name).replace(", ", ",<br>") for s in shown]
-    titles = ["plan", *names, *(f"{name}<br>minus plan" for name in names)]
-    figure = make_subplots(
-        rows=1, cols=len(titles), column_titles=titles, shared_yaxes=True, horizontal_spacing=0.02
-    )
-    top = 2.0 * (settings.prescription_gy or float(np.median(of[plan])))
-    for c, s in enumerate((plan, *shown), start=1):
-        figure.add_trace(
-            go.Heatmap(
-                x=x, y=y, z=of[s], zmin=0.0, zmax=top, colorscale="Viridis", showscale=c == 1,
-                colorbar={"title": "Gy", "x": 1.0, "len": 0.48, "y": 0.77, "thickness": 12},
-                hovertemplate="%{z:.0f} Gy<extra></extra>",
-            ), row=1, col=c,
-        )  # fmt: skip
-    for c, s in enumerate(shown, start=2 + len(shown)):
-        figure.add_trace(
-            go.Heatmap(
-                x=x, y=y, z=of[s] - of[plan], zmin=-0.5 * top, zmax=0.5 * top, colorscale="RdBu_r",
-                showscale=c == len(titles),
-                colorbar={"title": "ΔGy", "x": 1.0, "len": 0.48, "y": 0.23, "thickness": 12},
-                hovertemplate="%{z:+.0f} Gy<extra></extra>",
-            ), row=1, col=c,
-        )  # fmt: skip
-    for c in range(1, len(titles) + 1):
-        figure.add_trace(
-            go.Contour(
-                x=x, y=y, z=data.map_target.values.T, contours={"start": 0.5, "end": 0.5, "coloring": "none"},
-                line={"color": "#000" if c > 1 + len(shown) else "#fff", "width": 2}, showscale=False, showlegend=False,
-                hoverinfo="skip",
-            ), row=1, col=c,
-        )  # fmt: skip
-        first = "" if c == 1 else str(c)
-        figure.update_yaxes(scaleanchor=f"x{first}", autorange="reversed", row=1, col=c)
-    figure.update_xaxes(title_text="x / cm", constrain="domain")
-    figure.update_yaxes(constrain="domain")
-    figure.update_yaxes(title_text="y / cm", row=1, col=1)
-    figure.update_layout(height=385, **_LAYOUT)
-    figure.update_layout(margin={"r": 70, "t": 100})
     return figure
 
 

@@ -11,8 +11,14 @@ import numpy as np
 from validation.report.number_text import NOT_DEFINED, measured, number
 from validation.studies.study_alternatives import effects
 from validation.studies.study_file import Study
-from validation.studies.study_summary import QUANTILES, IndexSummary, Probability, Summary
+from validation.studies.study_probability import REGRESSION, Probability
+from validation.studies.study_summary import QUANTILES, IndexSummary, Summary
 
+_SHOWN_QUANTILES = (0, 2, 4)
+_BY_REGRESSION = (
+    " Monte Carlo counts members, TG-43 as control variate, and assumes nothing about them; by regression takes Monte "
+    "Carlo as a straight line in TG-43 with normal residuals, and counts all TG-43 members."
+)
 TARGET_INDICES = ("D90", "D100", "V100", "V150", "DHI")
 
 
@@ -74,6 +80,7 @@ def study_tables(study: Study, summary: Summary) -> list[Table]:
             )
         )  # fmt: skip
     tables.append(_probability_table(summary, scenarios))
+    tables.append(_quantile_table(summary, scenarios, target))
     if by_mc:
         tables.append(_quality_table(summary, scenarios, target))
     tables += _organ_tables(study, summary, scenarios, target)
@@ -123,9 +130,33 @@ def _probability_table(summary: Summary, scenarios: list[str]) -> Table:
         )  # fmt: skip
     return Table(
         "Probability that D90 reaches the prescription",
-        "Share of the members with its 95 % interval; yes or no where nothing is left to chance.",
+        "Share of the members with its 95 % interval; yes or no where nothing is left to chance."
+        + (_BY_REGRESSION if REGRESSION in engines else ""),
         tuple(engines), tuple(rows),
     )  # fmt: skip
+
+
+def _quantile_table(summary: Summary, scenarios: list[str], target: str) -> Table:
+    rows = []
+    for name in scenarios:
+        row = summary.row(name, target, "D90")
+        found = row.monte_carlo_quantiles, row.monte_carlo_quantile_std_devs
+        by_mc = [measured(q, u, row.unit) for q, u in zip(*found, strict=True)]
+        by_tg43 = [number(q, 1) for q in row.tg43_quantiles]
+        if not row.tg43_spread > 0.0:
+            by_tg43 = []
+        rows.append(Row(name, tuple(_beside(each, k) for each in (by_mc, by_tg43) for k in _SHOWN_QUANTILES)))
+    engines = ("Monte Carlo", "TG-43")
+    return Table(
+        f"Quantiles of D90 of {target}",
+        "Over the members, Gy: by Monte Carlo ± standard uncertainty, TG-43 as control variate, noise taken off; by "
+        "TG-43.",
+        tuple(f"{engine} {100 * QUANTILES[k]:g} %" for engine in engines for k in _SHOWN_QUANTILES), tuple(rows),
+    )  # fmt: skip
+
+
+def _beside(texts: list[str], k: int) -> str:
+    return texts[k] if texts else NOT_DEFINED
 
 
 def _quality_table(summary: Summary, scenarios: list[str], target: str) -> Table:
@@ -139,17 +170,20 @@ def _quality_table(summary: Summary, scenarios: list[str], target: str) -> Table
                     number(row.monte_carlo_spread, 2),
                     number(row.noise, 2), number(row.noise_of_mean, 3), number(row.noise_bias, 2, sign=True),
                     measured(row.plain_mean, row.plain_mean_std_dev, row.unit), number(row.correlation, 3),
-                    number(row.variance_reduction, 1), number(row.time_error, 2, sign=True),
+                    *(number(gain, 1) for gain in (
+                        row.variance_reduction, row.spread_reduction, row.median_reduction
+                    )),
+                    number(row.time_error, 2, sign=True),
                 ),
             )
         )  # fmt: skip
     return Table(
         f"Spread, noise and gain, D90 of {target}",
-        "Spread: standard deviation over members. Noise: what the histories give one member, and the mean. Variance "
-        "reduction: of the mean, against Monte Carlo alone of the same CPU time. Time: change by the last halving of "
-        "the steps in time, TG-43.",
+        "Spread: standard deviation over members. Noise: what the histories give one member, and the mean of the "
+        "members. Gain: how many times smaller the variance of the mean, of the spread and of the median is than by "
+        "Monte Carlo alone of the same CPU time. Time: change against the next coarser rule in time, TG-43.",
         ("spread / Gy", "noise / Gy", "of mean / Gy", "noise bias / Gy",
-         "MC alone / Gy", "correlation", "variance reduction", "time / Gy"),
+         "MC alone / Gy", "correlation", "gain of mean", "of spread", "of median", "time / Gy"),
         tuple(rows),
     )  # fmt: skip
 

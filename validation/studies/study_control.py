@@ -27,6 +27,7 @@ FloatArray = NDArray[np.float64]
 FEWEST_PAIRS = 6
 MOST_FOLDS = 10
 QUANTILE_FOLDS = 5
+FEWEST_BEYOND = 3
 GRID = 120  # doses at which the distribution function is found
 NORMAL_95 = 1.959963984540054
 
@@ -140,7 +141,7 @@ def controlled_mean(
     >>> bool(abs(found.value - 70.0) < 3.0 * found.std_dev), bool(found.std_dev < 0.5 * found.plain_std_dev)
     (True, True)
     """
-    y, x, further = _checked(y, x, further)
+    y, x, further = checked_members(y, x, further)
     n, m = len(y), len(further)
     plain = float(np.sqrt(y.var(ddof=1) / n + shared_noise_variance))
     lines = surrogates(y, x, min(n, MOST_FOLDS))
@@ -193,7 +194,7 @@ def controlled_variance(y: ArrayLike, x: ArrayLike, further: ArrayLike) -> Contr
     Controlled
         Unit of the index squared.
     """
-    y, x, further = _checked(y, x, further)
+    y, x, further = checked_members(y, x, further)
     n, m = len(y), len(further)
     total = float(y.var(ddof=1))
     plain = total * float(np.sqrt(2.0 / (n - 1)))
@@ -308,7 +309,7 @@ def controlled_distribution(y: ArrayLike, x: ArrayLike, further: ArrayLike) -> D
     ----------
     Chernozhukov, Fernández-Val and Galichon, Biometrika 96 (2009) 559-575, doi:10.1093/biomet/asp030.
     """
-    y, x, further = _checked(y, x, further)
+    y, x, further = checked_members(y, x, further)
     n, m = len(y), len(further)
     if np.ptp(y) == 0.0:
         point = np.array([y[0], y[0]])
@@ -318,7 +319,7 @@ def controlled_distribution(y: ArrayLike, x: ArrayLike, further: ArrayLike) -> D
     scatter = max(float(np.mean([s.scatter for s in lines])), 1e-9 * float(np.ptp(y)))
     ends = np.concatenate([y, *(s.predicted(further) for s in lines)]) if m else y
     at = np.linspace(ends.min() - 4.0 * scatter, ends.max() + 4.0 * scatter, GRID)
-    found, left, spread, density = np.zeros(GRID), np.zeros(GRID), np.zeros(GRID), np.zeros(GRID)
+    found, left, expected_left, spread, density = np.zeros((5, GRID))
     for s in lines:
         width = max(s.scatter, 1e-9 * float(np.ptp(y)))
         expected = ndtr((at - s.predicted(x[s.fold])[:, None]) / width)
@@ -330,10 +331,14 @@ def controlled_distribution(y: ArrayLike, x: ArrayLike, further: ArrayLike) -> D
             of_others = ndtr(z)
             weight = len(s.fold) / n
             found += share * weight * of_others.mean(axis=0)
+            expected_left += weight * (of_others * (1.0 - of_others)).mean(axis=0)
+            expected_left += weight * (1.0 - share) ** 2 * of_others.var(axis=0)
             spread += weight * share**2 * of_others.var(axis=0) / m
             density += weight * np.exp(-0.5 * z**2).mean(axis=0) / (width * np.sqrt(2.0 * np.pi))
     mean_left = found - share * _mean_of(lines, further, at, n) if m else found
-    variance = np.maximum(left - mean_left**2, 0.0) / n + spread
+    # Where few of the n members lie beyond, their scatter may well be none: what the lines expect then counts as well.
+    few = np.minimum(found, 1.0 - found) * n < FEWEST_BEYOND
+    variance = np.maximum(left - mean_left**2, np.where(few, expected_left, 0.0)) / n + spread
     if not m:
         density = np.gradient(found, at)
     probability = np.clip(np.sort(found), 0.0, 1.0)
@@ -348,7 +353,10 @@ def _mean_of(lines: list[Surrogate], further: FloatArray, at: FloatArray, n: int
     return total
 
 
-def _checked(y: ArrayLike, x: ArrayLike, further: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+def checked_members(
+    y: ArrayLike, x: ArrayLike, further: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Members as arrays; too few, or controls of others, are refused."""
     values, controls, others = (np.asarray(a, dtype=np.float64) for a in (y, x, further))
     if len(values) < FEWEST_PAIRS:
         raise InvalidInput(

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from tg43 import SourceData, dose_per_dose_rate, dose_rate
 from validation.case import Case
-from validation.change import Accumulation, accumulate
-from validation.change.tg43_change import frozen_tg43_dose
+from validation.change import Accumulation, accumulate, frozen_tg43_dose
+from validation.change.decay_measure import decayed_share
 from validation.studies.study_scenario import Scenario
 from validation.studies.study_settings import StudySettings
 from validation.studies.study_tg43 import tissue_field_of
@@ -18,7 +18,8 @@ from validation.studies.study_voxels import STUDIED, StudyVoxels
 
 FloatArray = NDArray[np.float64]
 
-DAYS = (5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 270.0, 365.0)
+# After implantation; the last stands for full decay.
+DAYS = (5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 270.0, 365.0, float("inf"))
 TOLERANCE = 2e-3
 
 
@@ -44,7 +45,6 @@ def dose_courses(
     values : ndarray, shape (scenarios, days, structures, indices)
         In the units of the indices; scenarios that differ in displacement alone have the same.
     """
-    days = (*DAYS, float("inf"))
     ratio = 1.0 if tissue_ratio is None else tissue_ratio
     field = tissue_field_of(case, settings)
     implant = case.implant
@@ -53,23 +53,22 @@ def dose_courses(
         threads=threads,
     ) * dose_per_dose_rate(implant.half_life_d)  # fmt: skip
     known: dict[Scenario, FloatArray] = {}
-    values = np.empty((len(settings.scenarios), len(days), len(voxels.names), len(STUDIED)))
+    values = np.empty((len(settings.scenarios), len(DAYS), len(voxels.names), len(STUDIED)))
     for k, scenario in enumerate(settings.scenarios):
         alike = replace(scenario, sigma_mm=0.0)
         if alike not in known:
             change = settings.change(scenario)
             if change is None or field is None:
-                share = -np.expm1(-np.log(2.0) * np.array(days) / implant.half_life_d)
-                dose = share[:, None] * static
+                dose = decayed_share(DAYS, implant.half_life_d)[:, None] * static
             else:
+                frozen = frozen_tg43_dose(voxels.points, implant, change, field, source, threads=threads)
                 dose = accumulate(
-                    frozen_tg43_dose(voxels.points, implant, change, field, source, threads=threads),
+                    frozen,
                     Accumulation(
-                        implant.half_life_d, until_d=days, breakpoints_d=change.course.breakpoints_d,
-                        constant_from_d=change.course.constant_from_d, tolerance=TOLERANCE,
+                        implant.half_life_d, change.course, until_d=DAYS, tolerance=TOLERANCE,
                         element_weights=np.ones(len(static)), deepest_level=4,
                     ),
                 ).dose  # fmt: skip
             known[alike] = np.stack([voxels.indices(d * ratio) for d in dose])
         values[k] = known[alike]
-    return days, values
+    return DAYS, values

@@ -20,8 +20,11 @@ FILETYPE, FORMAT_VERSION = "seedmc-study", "1.0"
 ENGINES = ("tg43", "monte_carlo", "sobol", "alternatives")
 # Variables with times: they differ from run to run and are not compared.
 COSTS = tuple(f"{engine}_cost" for engine in ENGINES)
-# What the part with TG-43 member 0 has besides.
-_OF_FIRST_MEMBER = ("day", "course_value", "map_x", "map_y", "map_target", "map_dose")
+# What the part with TG-43 member 0, and that with Monte Carlo member 0, have besides.
+_OF_FIRST_MEMBER = (
+    "day", "course_value", "monte_carlo_course_value", "monte_carlo_course_std_dev", "map_scenario", "map_x", "map_y",
+    "map_target", "map_dose", "monte_carlo_map_dose", "monte_carlo_map_noise",
+)  # fmt: skip
 MEMBER_OF = {engine: f"{engine}_member" for engine in ENGINES}
 
 
@@ -196,11 +199,10 @@ def merge_studies(studies: Sequence[Study]) -> Study:
         for name in joined.variables:
             if name not in merged.variables:
                 merged[name] = joined[name]
-    for data in (s.data for s in studies if "course_value" in s.data):
-        for name in _OF_FIRST_MEMBER:
-            if name in data.variables:
-                merged[name] = data[name]
-        break
+    for name in _OF_FIRST_MEMBER:
+        for data in (s.data for s in studies if name in s.data.variables):
+            merged[name] = data[name]
+            break
     return Study(first.settings, merged)
 
 

@@ -19,9 +19,10 @@ from validation.studies.study_alternatives import (
     reference_scenario,
     settings_with,
 )
-from validation.studies.study_courses import dose_courses
+from validation.studies.study_courses import DAYS, dose_courses
+from validation.studies.study_courses_monte_carlo import monte_carlo_courses
 from validation.studies.study_file import ENGINES, MEMBER_OF, Study, empty_dataset
-from validation.studies.study_maps import MAP_MEMBERS, dose_maps
+from validation.studies.study_maps import MapPlane, map_plane, mapped_scenarios, monte_carlo_maps, tg43_maps
 from validation.studies.study_monte_carlo import MemberSimulations, monte_carlo_options, tissue_ratio
 from validation.studies.study_settings import PARTS, StudySettings, plain_digest, refuse_other_case
 from validation.studies.study_sobol import design_rows, sobol_field, sobol_members
@@ -31,6 +32,7 @@ from validation.studies.tg43_dose import find_source, source_digest
 
 FloatArray = NDArray[np.float64]
 _INDICES = ("scenario", "structure", "index")
+COURSE, MAP = ("scenario", "day", "structure", "index"), ("map_scenario", "map_x", "map_y")
 Progress = Callable[[int], None]
 
 
@@ -148,15 +150,7 @@ class StudyJobs:
         ):
             put(data, name, dims, values, units="see index_unit", description=text)
         if members[0] == 0:
-            self._maps(data)
-            days, courses = dose_courses(
-                self.case, self.settings, self.voxels, self.source, self.tissue_ratio(), self.threads
-            )
-            put(data, "day", ("day",), list(days), units="d", description="after implantation")
-            put(
-                data, "course_value", ("scenario", "day", "structure", "index"), courses, units="see index_unit",
-                description="index of the dose to a day: TG-43 times what tissue does to the plan, seeds in place",
-            )  # fmt: skip
+            self._of_first_tg43(data)
         put(
             data, "tg43_cost", dims[:1], found.cost_s, units="s",
             description="CPU time of a member, all scenarios; differs from run to run",
@@ -164,18 +158,55 @@ class StudyJobs:
         if on_member:
             on_member(len(members))
 
-    def _maps(self, data: xr.Dataset) -> None:
-        x, y, z, inside, dose = dose_maps(self.case, self.settings, self.voxels, self.source, self.threads)
-        put(data, "map_x", ("map_x",), x, units="cm", description="voxel-centre x of the maps")
-        put(data, "map_y", ("map_y",), y, units="cm", description="voxel-centre y of the maps")
+    def _of_first_tg43(self, data: xr.Dataset) -> None:
+        days, courses = dose_courses(
+            self.case, self.settings, self.voxels, self.source, self.tissue_ratio(), self.threads
+        )
+        put(data, "day", ("day",), list(days), units="d", description="after implantation")
         put(
-            data, "map_target", ("map_x", "map_y"), inside, units="1",
-            description=f"part of the voxel inside the target, z = {z:.2f} cm",
+            data, "course_value", COURSE, courses, units="see index_unit",
+            description="index of the dose to a day: TG-43 times what tissue does to the plan, seeds in place",
+        )  # fmt: skip
+        if self.settings.map_members:
+            dose = tg43_maps(self.case, self.settings, self._put_plane(data), self.source, self.threads)
+            put(
+                data, "map_dose", MAP, dose, units="Gy",
+                description="TG-43 dose of tissue elements, median over the first members of each scenario",
+            )  # fmt: skip
+
+    def _of_first_monte_carlo(self, data: xr.Dataset, simulations: MemberSimulations) -> None:
+        values, std_devs = monte_carlo_courses(simulations)
+        put(
+            data, "monte_carlo_course_value", COURSE, values, units="see index_unit",
+            description="index of the dose to a day by Monte Carlo, seeds in place",
         )  # fmt: skip
         put(
-            data, "map_dose", ("scenario", "map_x", "map_y"), dose, units="Gy",
-            description=f"TG-43 dose of tissue elements, median over {MAP_MEMBERS} members, z = {z:.2f} cm",
+            data, "monte_carlo_course_std_dev", COURSE, std_devs, units="see index_unit",
+            description="its standard uncertainty by the noise",
         )  # fmt: skip
+        put(data, "day", ("day",), list(DAYS), units="d", description="after implantation")
+        if self.settings.map_members:
+            dose, noise = monte_carlo_maps(simulations, self._put_plane(data))
+            put(
+                data, "monte_carlo_map_dose", MAP, dose, units="Gy",
+                description="Monte Carlo dose of tissue elements, median over the first members of each scenario",
+            )  # fmt: skip
+            put(
+                data, "monte_carlo_map_noise", MAP[:1], noise, units="1",
+                description="relative standard uncertainty of a voxel of the target by the noise, median",
+            )  # fmt: skip
+
+    def _put_plane(self, data: xr.Dataset) -> MapPlane:
+        plane = map_plane(self.voxels)
+        names = [s.name for s in mapped_scenarios(self.settings)]
+        put(data, "map_scenario", ("map_scenario",), names, units="1", description="what is mapped")
+        put(data, "map_x", ("map_x",), plane.x, units="cm", description="voxel-centre x of the maps")
+        put(data, "map_y", ("map_y",), plane.y, units="cm", description="voxel-centre y of the maps")
+        put(
+            data, "map_target", ("map_x", "map_y"), plane.fraction, units="1",
+            description=f"part of the voxel inside the target, z = {plane.z:.2f} cm",
+        )  # fmt: skip
+        return plane
 
     def _monte_carlo(self, data: xr.Dataset, members: tuple[int, ...], on_member: Progress | None) -> None:
         if self._simulations is None:
@@ -205,6 +236,8 @@ class StudyJobs:
             data, "monte_carlo_cost", dims[:1], found.cost_s, units="s",
             description="CPU time of a member, all scenarios; differs from run to run",
         )  # fmt: skip
+        if members[0] == 0:
+            self._of_first_monte_carlo(data, self._simulations)
 
     def _sobol(self, data: xr.Dataset, members: tuple[int, ...], on_member: Progress | None) -> None:
         found = sobol_members(self.case, self.settings, self.voxels, self.source, members, self.threads)

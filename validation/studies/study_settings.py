@@ -23,19 +23,14 @@ from validation.change import (
     VolumeSeries,
 )
 from validation.change.volume_course import VolumeCourse, combined
+from validation.studies.study_checks import check_values
 from validation.studies.study_scenario import Scenario
 
 FILETYPE, FORMAT_VERSION = "seedmc-study-settings", "1.0"
-Kind = Literal["displacement", "edema", "shrinkage"]
-KINDS: tuple[str, ...] = get_args(Kind)
 CM_PER_MM = 0.1
-PARTS = 4  # of a member's histories: they tell its noise
+Kind = Literal["displacement", "edema", "shrinkage"]
 BATCHES = 20  # of a member, a multiple of the parts
-# Between which the ends of a factor's range may lie.
-SOBOL_RANGES = {
-    "sobol_sigma_mm": (0.0, 30.0), "sobol_edema": (0.0, 5.0), "sobol_half_life_d": (0.1, 365.0),
-    "sobol_shrinkage_per_d": (0.0, 1.0), "sobol_final_volume": (0.05, 1.0),
-}  # fmt: skip
+PARTS = 4  # of a member's histories: they tell its noise
 
 
 @dataclass(frozen=True)
@@ -84,6 +79,8 @@ class StudySettings:
         Photons that leave their seeds, per Monte Carlo member and point in time.
     tissue_histories : int
         Likewise for the plan, from which the tissue ratio is found; 0 for none (TG-43 alone).
+    map_members : int
+        Members whose median dose is mapped; 0 for no maps.
     time_level : int
         2^level + 1 points in time where tissue changes.
     structures : tuple of str
@@ -137,6 +134,7 @@ class StudySettings:
     hounsfield_curve: str = "neck"
     histories: int = 100_000
     tissue_histories: int = 1_000_000
+    map_members: int = 20
     time_level: int = 2
     structures: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
@@ -155,40 +153,7 @@ class StudySettings:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-        _one_of("kind of study", self.kind, KINDS)
-        _one_of("random_numbers", self.random_numbers, ("member", "common"))
-        _one_of("edema_course", self.edema_course, ("exponential", "linear"))
-        for name, unit, most in (
-            ("sigma_mm", "mm", 30.0),
-            ("edema", "", 5.0),
-            ("shrinkage_per_d", "1/d", 1.0),
-        ):
-            values = getattr(self, name)
-            bad = [v for v in values if not 0.0 <= v <= most]
-            if bad or not values or len(set(values)) < len(values):
-                shown = f"{bad[0]:g} {unit}".rstrip() if bad else f"the list {list(values)}"
-                raise InvalidInput(
-                    f"{name} is {shown}, expected different numbers from 0 to {most:g} {unit}".rstrip()
-                    + " (each is a scenario). Correct the list."
-                )
-        if self.histories < BATCHES:
-            raise InvalidInput(
-                f"histories is {self.histories}, expected at least {BATCHES} (noise is found from batches). Raise it."
-            )
-        if self.tissue_histories and self.tissue_histories < BATCHES:
-            raise InvalidInput(
-                f"tissue_histories is {self.tissue_histories}, expected 0 or at least {BATCHES} (they are run in "
-                f"batches). Raise it."
-            )
-        if not 1 <= self.time_level <= 6:
-            raise InvalidInput(f"time_level is {self.time_level}, expected 1 to 6. Use 2.")
-        for name, (least, most) in SOBOL_RANGES.items():
-            low_high = getattr(self, name)
-            if len(low_high) != 2 or not least <= low_high[0] <= low_high[1] <= most:
-                raise InvalidInput(
-                    f"{name} is {list(low_high)}, expected two numbers from {least:g} to {most:g}, ascending (a factor "
-                    f"is uniform between them). Correct it."
-                )
+        check_values(self, get_args(Kind), BATCHES)
         for scenario in self.scenarios:
             self.displacement(scenario)
             self.change(scenario)
@@ -361,11 +326,6 @@ def plain_digest(values: Mapping[str, object]) -> str:
 
 
 DEGREE = 3.141592653589793 / 180.0
-
-
-def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise InvalidInput(f"{what} is {value!r}, expected one of {', '.join(known)}. Use one of them.")
 
 
 def _day(text: str) -> float:

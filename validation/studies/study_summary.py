@@ -15,9 +15,9 @@ from validation.studies.study_control import (
     controlled_distribution,
     controlled_mean,
     controlled_variance,
-    wilson,
 )
 from validation.studies.study_file import Study
+from validation.studies.study_probability import Probability, probabilities
 
 FloatArray = NDArray[np.float64]
 NAN = float("nan")
@@ -60,6 +60,8 @@ class IndexSummary:
         Of TG-43 with Monte Carlo over the members, cross-validated.
     variance_reduction : float
         Of the mean against plain Monte Carlo of the same cost.
+    spread_reduction, median_reduction : float
+        Of the standard deviation over the members, and of their median, likewise.
     time_error : float
         Mean change of TG-43 between the rule in time and a coarser one: an upper estimate of its error.
     """
@@ -93,18 +95,9 @@ class IndexSummary:
     tg43_change: float = NAN
     correlation: float = NAN
     variance_reduction: float = NAN
+    spread_reduction: float = NAN
+    median_reduction: float = NAN
     time_error: float = NAN
-
-
-@dataclass(frozen=True)
-class Probability:
-    """Probability over members that the target's D90 reaches the prescription, with its 95 % interval."""
-
-    scenario: str
-    engine: str
-    value: float
-    lower: float
-    upper: float
 
 
 @dataclass(frozen=True)
@@ -154,7 +147,8 @@ def summarised(study: Study, prescription: float) -> Summary:
         for engine, there in (("tg43", has_tg43), ("monte_carlo", has_mc))
         if there
     }
-    rows, probabilities = [], []
+    rows: list[IndexSummary] = []
+    found: list[Probability] = []
     target = str(data.structure.values[0])
     for k, scenario in enumerate(data.scenario.values.tolist()):
         for s, structure in enumerate(data.structure.values.tolist()):
@@ -166,14 +160,14 @@ def summarised(study: Study, prescription: float) -> Summary:
                 if row is not None:
                     rows.append(row)
                 if structure == target and index == "D90":
-                    probabilities += _probabilities(members, scenario, prescription)
+                    found += probabilities(scenario, prescription, members.plain, members.controls, members.y)
     allocation = None
     if has_tg43 and has_mc:
-        found = [r.correlation for r in rows if (r.structure, r.index) == (target, "D90")][1:]
-        if found and np.isfinite(found).all():
+        correlations = [r.correlation for r in rows if (r.structure, r.index) == (target, "D90")][1:]
+        if correlations and np.isfinite(correlations).all():
             spent = sum(costs[e] * len(study.members(e)) for e in costs)
-            allocation = allocate(float(np.median(found)), costs["monte_carlo"], costs["tg43"], spent)
-    return Summary(tuple(rows), tuple(probabilities), costs, allocation)
+            allocation = allocate(float(np.median(correlations)), costs["monte_carlo"], costs["tg43"], spent)
+    return Summary(tuple(rows), tuple(found), costs, allocation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +228,7 @@ def _row(
     elif both and np.ptp(m.y) > 0.0:
         found |= _controlled(m, costs)
         if distribution:
-            found |= _quantiles(m)
+            found |= _quantiles(m, costs)
     elif n:
         found |= {
             "monte_carlo_mean": found["plain_mean"], "monte_carlo_mean_std_dev": found["plain_mean_std_dev"],
@@ -305,6 +299,7 @@ def _controlled(m: _Members, costs: dict[str, float]) -> dict[str, object]:
         "variance_reduction": reduction(
             mean.correlation, n, all_members, costs["monte_carlo"], costs["tg43"]
         ),
+        "spread_reduction": _gain(variance.plain_std_dev, variance.std_dev, m, costs),
     }  # fmt: skip
 
 
@@ -313,37 +308,24 @@ def _without_noise(variance: Controlled, noise: float) -> tuple[float, float]:
     return spread, variance.std_dev / (2.0 * spread) if spread > 0.0 else NAN
 
 
-def _quantiles(m: _Members) -> dict[str, object]:
+def _gain(plain: float, controlled: float, m: _Members, costs: dict[str, float]) -> float:
+    """Variance of Monte Carlo alone of the same cost over that with the control."""
+    alike = len(m.y) + len(m.plain) * costs["tg43"] / costs["monte_carlo"]
+    return (plain / controlled) ** 2 * len(m.y) / alike if controlled > 0.0 else NAN
+
+
+def _quantiles(m: _Members, costs: dict[str, float]) -> dict[str, object]:
     n = len(m.y)
     found = controlled_distribution(m.y, m.controls[:n], m.controls[n:])
     pairs = [found.quantile(p) for p in QUANTILES]
     # Noise widens the distribution; to first order every quantile comes closer to the mean by the same share.
     total = float(m.y.var(ddof=1))
     narrower = np.sqrt(max(0.0, 1.0 - _noise(m)[0] / total)) if total > 0.0 else 1.0
-    middle = pairs[QUANTILES.index(0.5)][0]
+    middle, u = pairs[QUANTILES.index(0.5)]
+    density = float(np.interp(middle, found.at, found.density))
+    plain = 0.5 / np.sqrt(n) / density if density > 0.0 else NAN
     return {
         "monte_carlo_quantiles": tuple(float(middle + narrower * (q - middle)) for q, _ in pairs),
-        "monte_carlo_quantile_std_devs": tuple(float(u) for _, u in pairs),
+        "monte_carlo_quantile_std_devs": tuple(float(each) for _, each in pairs),
+        "median_reduction": _gain(plain, u, m, costs),
     }
-
-
-def _probabilities(m: _Members, scenario: str, prescription: float) -> list[Probability]:
-    found = []
-    if m.plain.size:
-        p = float((m.plain >= prescription).mean())
-        ends = (p, p) if m.alike else wilson(p, len(m.plain))
-        found.append(Probability(scenario, "TG-43", p, *ends))
-    n = len(m.y)
-    if m.alike and n:
-        # One implant: its mean over the noise decides.
-        p = float(m.y.mean() >= prescription)
-        found.append(Probability(scenario, "Monte Carlo", p, p, p))
-    elif len(m.plain) >= n >= FEWEST_PAIRS:
-        distribution = controlled_distribution(m.y, m.controls[:n], m.controls[n:])
-        found.append(
-            Probability(scenario, "Monte Carlo", *distribution.probability_of_at_least(prescription))
-        )
-    elif n:
-        p = float((m.y >= prescription).mean())
-        found.append(Probability(scenario, "Monte Carlo", p, *wilson(p, n)))
-    return found

@@ -4,7 +4,14 @@ import shlex
 import pandas
 
 MOST_JOBS = 1000
-ENGINES = ("tg43", "monte_carlo", "sobol")
+# Engines, and the column and the setting that tell how many members each has and how many of them in a job.
+ENGINES = {
+    "tg43": ("tg43_members", "tg43_members_per_job"),
+    "monte_carlo": ("monte_carlo_members", "monte_carlo_members_per_job"),
+    "sobol": ("sobol_members", "sobol_members_per_job"),
+    # What is set and each alternative, for every Monte Carlo member.
+    "alternatives": ("monte_carlo_members", "monte_carlo_members_per_job"),
+}
 
 # Columns with a number or several, and the options of `seedmc study settings` that they are given to as written.
 # An empty cell leaves the command's own default.
@@ -24,6 +31,8 @@ def cell_value(column, text):
     try:
         if column in STUDY_OPTIONS:
             return [float(part) for part in text.split(",")]
+        if column == "alternatives":
+            return text.split(",")
         return int(text) if column.endswith("_members") else text
     except ValueError:
         return text
@@ -81,17 +90,19 @@ def study_options(wildcards):
     given = [
         part for column, option in STUDY_OPTIONS.items() if column in row for part in (option, row[column])
     ]
-    return [*given, *shlex.split(row.get("options", ""))]
+    alternatives = [
+        part for name in row.get("alternatives", "").split(",") if name for part in ("--alternative", name)
+    ]
+    return [*given, *alternatives, *shlex.split(row.get("options", ""))]
 
 
 def member_chunks(row):
     """Give engine, first and end of every job of members of a study."""
     return [
         (engine, first, end)
-        for engine in ENGINES
-        for first, end in chunks(
-            int(row.get(f"{engine}_members", 0)), int(config[f"{engine}_members_per_job"])
-        )
+        for engine, (members, per_job) in ENGINES.items()
+        if engine != "alternatives" or "alternatives" in row
+        for first, end in chunks(int(row.get(members, 0)), int(config[per_job]))
     ]
 
 

@@ -1,4 +1,5 @@
-# Studies of the scenario table: settings -> members in chunks, by TG-43, by Monte Carlo and for Sobol' indices -> their union -> report.
+# Studies of the scenario table: settings -> members in chunks, by TG-43, by Monte Carlo, for Sobol' indices and with
+# alternatives -> their union -> report.
 # A member gives the same numbers in whatever chunk it runs.
 
 
@@ -40,7 +41,7 @@ rule study_members:
     benchmark:
         "results/{case}/benchmarks/study_{study}_{engine}_{first}_{end}.tsv"
     wildcard_constraints:
-        engine="tg43|monte_carlo|sobol",
+        engine="tg43|monte_carlo|sobol|alternatives",
     conda:
         "../../environment.yml"
     threads: int(config["threads"])
