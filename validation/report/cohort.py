@@ -6,14 +6,12 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mcsim.hdf5_file import created_by
-from validation.case.whole_file import whole_file
 from validation.report.number_text import NOT_DEFINED, number
+from validation.report.page import render_page, write_text
 from validation.studies.cohort_intervals import Description, Share
 
 _SMALLEST_P = 0.001
@@ -31,13 +29,14 @@ class TableText:
 
 @dataclass(frozen=True)
 class PageSection:
-    """A section: tables, and a figure as data URL with what it shows."""
+    """A section: tables, a figure as data URL with what it shows, and text."""
 
     title: str
     tables: tuple[TableText, ...]
     figure: str = ""
     alt: str = ""
     caption: str = ""
+    paragraphs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,9 @@ def print_page(page: CohortPage, console: Console | None = None) -> None:
             console.print()
             console.print(Text(f"{section.title}. {told.caption}"))
             console.print(table)
+        for paragraph in section.paragraphs:
+            console.print()
+            console.print(Text(paragraph))
     if page.notes:
         console.print()
     for note in page.notes:
@@ -139,11 +141,7 @@ def print_page(page: CohortPage, console: Console | None = None) -> None:
 
 def render(page: CohortPage) -> str:
     """The page as HTML with style sheet and figures inside; all text is escaped."""
-    environment = Environment(
-        loader=PackageLoader("validation.report", "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("cohort.html").render(page=page, created_by=created_by())
+    return render_page("cohort.html", page=page)
 
 
 def write_page(page: CohortPage, path: Path) -> Path:
@@ -160,6 +158,4 @@ def write_page(page: CohortPage, path: Path) -> Path:
     -------
     path
     """
-    with whole_file(path) as temporary:
-        temporary.write_text(render(page), encoding="utf-8")
-    return path
+    return write_text(path, render(page))

@@ -11,8 +11,9 @@ from validation.case import Case
 from validation.case.generated_lesions import lesion_case
 from validation.change import DisplacedSeeds, Displacement, deform, displaced_seeds
 from validation.studies.cohort_protocol import PLACEMENTS, CohortProtocol, LesionDraw
-from validation.studies.plan import NoPlan, Plan, plan_implant
+from validation.studies.plan import NoPlan, NothingToAdd, Plan, plan_implant
 from validation.studies.plan_settings import STOCK, PlanSettings
+from validation.studies.plan_supplement import seeds_in_place
 
 RELAXED_SKIN = 0.5  # cm; the planner's own first advice where the rule of 10 mm stands in the way
 
@@ -175,3 +176,35 @@ def implanted(case: Case, seeds: DisplacedSeeds) -> Case:
 def verified(case: Case, draw: LesionDraw, day: float) -> Case:
     """The case as the CT of a day shows it: target, tissue and seeds swollen with the edema."""
     return deform(case, draw.change, day).case
+
+
+def supplemented(case: Case, planned: PlannedLesion, threads: int = 1) -> Case:
+    """The implanted case with the fewest seeds added that bring D90 back to the prescription.
+
+    What an operator does who sees where the first seeds lie; the added ones lie where they are wanted.
+
+    Parameters
+    ----------
+    case : Case
+        With the seeds where they came to lie.
+    planned : PlannedLesion
+        Whose strength the added seeds have, within the limits of its step; the last step for ``closest``.
+    threads : int
+        Nothing depends on it.
+
+    Returns
+    -------
+    Case
+        The case itself where nothing has to be added, or nothing can.
+    """
+    step = next((r for r in LADDER if r.name == planned.rung), LADDER[-1])
+    settings = step.settings(PlanSettings(planned.plan.settings.prescription))
+    settings = replace(settings, strengths_mbq=(planned.plan.strength_mbq,))
+    in_place = seeds_in_place(case)
+    try:
+        return plan_implant(
+            case, planned.plan.target, settings, existing=in_place.implant, existing_dose=in_place.dose,
+            threads=threads,
+        ).case  # fmt: skip
+    except (NoPlan, NothingToAdd):
+        return case

@@ -94,8 +94,11 @@ def compute_lesion(
         )  # fmt: skip
         say(f"lesion {number}, {state}: {_in_words(comparisons[-1])}")
     names = judged_structures(protocol)
-    variants = variant_indices(plan, draw, protocol, names, JUDGED, find_source(plan.implant), threads)
+    variants, added = variant_indices(
+        planned, draw, protocol, names, JUDGED, find_source(plan.implant), threads
+    )
     data = _dataset(draw, protocol, planned, (plan, after), comparisons, variants)
+    put(data, "seeds_added", (), added, units="1", description="seeds added in the variant with added seeds")
     write_dataset(path, FILETYPE, FORMAT_VERSION, data)
     for state in STATES:
         (folder / f"{state}_monte_carlo.h5").unlink(missing_ok=True)
@@ -129,7 +132,7 @@ def _both_engines(
     on_progress: Callable[[Progress], None] | None,
     on_phase_space: Callable[[float], None] | None,
 ) -> Comparison:
-    options = MonteCarloOptions(voxel=protocol.voxel_cm, run_seed=run_seed, threads=threads)
+    options = MonteCarloOptions(voxel=protocol.voxel_cm, run_seed=run_seed, threads=threads, spectra=False)
     rule = StoppingRule(uncertainty=protocol.uncertainty)
     monte_carlo_dose(case, options, rule, path, on_progress, on_phase_space)
     return compare(

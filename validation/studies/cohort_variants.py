@@ -12,7 +12,7 @@ from validation.case import Case
 from validation.change import LinearEdema, ensemble_changed_dose
 from validation.evaluate.indices import INDICES, StructureVoxels, dose_volume_indices
 from validation.evaluate.structure_fractions import structure_fractions
-from validation.studies.cohort_implant import implanted, placed_seeds, verified
+from validation.studies.cohort_implant import PlannedLesion, implanted, placed_seeds, supplemented, verified
 from validation.studies.cohort_protocol import CohortProtocol, LesionDraw
 from validation.studies.dose_grid import centres, scoring_planes
 from validation.studies.post_implant_indices import tg43_indices
@@ -33,6 +33,10 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("placement only", "seeds displaced and lost, no edema"),
     Variant("edema only", "every seed where it was planned, edema as on the day of verification"),
     Variant("other placement", "verification with printed templates instead of free-hand, or the reverse"),
+    Variant(
+        "seeds added",
+        "as the verification, but seeds were added until D90 of those in place was the prescription",
+    ),
     Variant("plan, coarse voxels", "the plan on voxels twice as large"),
     Variant("verification, coarse voxels", "the verification on voxels twice as large"),
     Variant("frozen", "verification day's geometry for ever, at the middles of the plan's voxels"),
@@ -46,19 +50,19 @@ def other_placement(protocol: CohortProtocol) -> str:
 
 
 def variant_indices(
-    plan: Case,
+    planned: PlannedLesion,
     draw: LesionDraw,
     protocol: CohortProtocol,
     names: tuple[str, ...],
     indices: tuple[str, ...],
     source: SourceData,
     threads: int = 1,
-) -> FloatArray:
+) -> tuple[FloatArray, int]:
     """Indices by TG-43 for every variant.
 
     Parameters
     ----------
-    plan : Case
+    planned : PlannedLesion
         The plan.
     draw : LesionDraw
         Edema.
@@ -77,15 +81,20 @@ def variant_indices(
     -------
     ndarray, shape (variants, structures, indices)
         In the units of the indices.
+    int
+        Seeds added in the variant with added seeds.
     """
+    plan = planned.plan.case
     number, voxel, day = draw.lesion.number, protocol.voxel_cm, protocol.verification_day
     displaced = implanted(plan, placed_seeds(plan, protocol, number))
     other = implanted(plan, placed_seeds(plan, protocol, number, other_placement(protocol)))
     swollen = verified(displaced, draw, day)
+    more = supplemented(displaced, planned, threads)
     on_grids = (
         (displaced, voxel),
         (verified(plan, draw, day), voxel),
         (verified(other, draw, day), voxel),
+        (verified(more, draw, day), voxel),
         (plan, COARSE * voxel),
         (swollen, COARSE * voxel),
     )
@@ -94,7 +103,7 @@ def variant_indices(
         found = tg43_indices(case, edge)
         rows.append([[found[name, index] for index in indices] for name in names])
     frozen, accumulated = _in_tissue(plan, draw, protocol, names, indices, source, threads)
-    return np.array([*rows, frozen, accumulated])
+    return np.array([*rows, frozen, accumulated]), len(more.implant) - len(displaced.implant)
 
 
 def _in_tissue(
