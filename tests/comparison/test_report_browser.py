@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
 
-from validation.report.figures_slices import GREYS, LOG_STEPS, LOWEST_SHOWN, WINDOW
+from validation.report.figures_slices import GREYS, ISODOSES, LOG_STEPS, LOWEST_SHOWN, WINDOW
 from validation.report.report import render
 from validation.studies.compare import Comparison
 
@@ -220,7 +220,10 @@ def test_an_oblique_plane_holds_the_values_of_the_volumes(
     seen = inside & shown
     assert seen.sum() >= 10
     expected = 100 * np.exp(trilinear(np.log(mc / comparison.prescription)))
-    np.testing.assert_allclose(dose[seen], expected[seen], rtol=2.1 * step_of_log)
+    contoured = seen & ~np.isnan(dose)
+    assert contoured.sum() >= 4
+    np.testing.assert_allclose(dose[contoured], expected[contoured], rtol=2.1 * step_of_log)
+    assert (expected[seen & ~contoured] < ISODOSES[0][0] * 1.01).all()
     ratio = np.exp(trilinear(np.log(mc / tg43)))
     np.testing.assert_allclose(1 + difference[seen] / 100, ratio[seen], rtol=1.1 * step_of_log)
     # Where a hidden voxel takes part there is no difference.

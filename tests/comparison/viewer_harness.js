@@ -65,9 +65,11 @@ function samples() {
   const isodose = element("isodose-oblique").data, map = element("difference-oblique").data[1], found = [];
   const dose = isodose.find((trace) => trace.name === "Monte Carlo"), grey = isodose[0];
   const some = (n) => [0.1, 0.25, 0.4, 0.5, 0.55, 0.65, 0.8].map((part) => Math.round(part * (n - 1)));
+  // Isodoses are contoured where there is dose enough for one.
+  const doseAt = (x, y) => (dose.z[dose.y.indexOf(y)] || [])[dose.x.indexOf(x)];
   for (const i of some(grey.x.length))
     for (const j of some(grey.y.length))
-      found.push([grey.x[i], grey.y[j], grey.z[j][i], dose.z[j][i], map.z[j][i]].map((v) => (Number.isNaN(v) ? null : v)));
+      found.push([grey.x[i], grey.y[j], grey.z[j][i], doseAt(grey.x[i], grey.y[j]), map.z[j][i]].map((v) => (Number.isNaN(v) ? null : v)));
   return found;
 }
 

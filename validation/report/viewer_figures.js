@@ -18,6 +18,26 @@
     return { x: plane.across, y: plane.up, z, showscale: false, hoverinfo: "none", ...extra };
   }
 
+  /* The part of a plane with values of at least `level`, and one sample around it: contouring looks at every sample.
+     null where there is none. */
+  function above(plane, values, level, extra) {
+    const width = plane.across.length;
+    let left = Infinity, right = -1, low = Infinity, high = -1;
+    for (let k = 0; k < values.length; k++) {
+      if (!(values[k] >= level)) continue;
+      const column = k % width, row = (k - column) / width;
+      if (column < left) left = column;
+      if (column > right) right = column;
+      if (row < low) low = row;
+      high = row;
+    }
+    if (high < 0) return null;
+    left = Math.max(left - 1, 0); right = Math.min(right + 2, width);
+    low = Math.max(low - 1, 0); high = Math.min(high + 2, plane.up.length);
+    const z = Array.from({ length: high - low }, (_, r) => values.subarray((low + r) * width + left, (low + r) * width + right));
+    return { x: plane.across.subarray(left, right), y: plane.up.subarray(low, high), z, showscale: false, hoverinfo: "skip", ...extra };
+  }
+
   // Not up to white: lines and seeds stand out on bone as well.
   const ct = (plane) => onPlane(plane, viewer.sampled("grey", plane.between), {
     type: "heatmap", zmin: 0, zmax: 255, colorscale: [[0, "#000"], [1, "#d0d0d0"]], zsmooth: "fast",
@@ -26,8 +46,8 @@
   function isodoses(plane, k) {
     const levels = data.isodoses, last = levels.length - 1;
     const first = levels[0].percent, end = levels[last].percent;
-    return onPlane(plane, viewer.percentOfPrescription(k, plane.between), {
-      type: "contour", hoverinfo: "skip", name: data.labels[k], zmin: first, zmax: end, zauto: false,
+    return above(plane, viewer.percentOfPrescription(k, plane.between), first, {
+      type: "contour", name: data.labels[k], zmin: first, zmax: end, zauto: false,
       line: { dash: DASHES[k], width: k === 0 ? 1.9 : 1.6, smoothing: 0 },
       contours: { coloring: "lines", start: first, end, size: (end - first) / last },
       colorscale: levels.map((level) => [(level.percent - first) / (end - first), level.colour]),
@@ -45,11 +65,11 @@
       const half = data.partSteps / 2;
       return shown.filter(([, s]) => viewer.volumes["structure" + s]).flatMap(([structure, s]) => {
         const part = viewer.sampled("structure" + s, plane.between);
-        if (!part.some((v) => v >= half)) return [];
-        return [onPlane(plane, part, {
-          type: "contour", hoverinfo: "skip", autocontour: false, line: { ...lineOf(structure), smoothing: 0 }, name: structure.name,
+        const lines = above(plane, part, half, {
+          type: "contour", autocontour: false, line: { ...lineOf(structure), smoothing: 0 }, name: structure.name,
           contours: { coloring: "none", start: half, end: half, size: 1 }, showlegend: false,
-        })];
+        });
+        return lines ? [lines] : [];
       });
     }
     return shown.flatMap(([structure, s]) => {
@@ -160,7 +180,7 @@
     // The judged dose last: its full lines lie on top.
     const doses = data.labels.map((_, k) => k).filter((k) => !state.hiddenDoses.has(k)).reverse();
     Plotly.react("isodose-" + plane.name, [
-      grey, ...lines, ...doses.map((k) => isodoses(plane, k)), ...needleTraces(plane, false), ...seedTraces(plane, false),
+      grey, ...lines, ...doses.map((k) => isodoses(plane, k)).filter(Boolean), ...needleTraces(plane, false), ...seedTraces(plane, false),
     ], layout(plane), CONFIG);
     Plotly.react("difference-" + plane.name, [
       grey,
