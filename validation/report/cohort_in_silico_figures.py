@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from validation.studies.cohort_in_silico import LABELS, InSilicoCohort
-from validation.studies.cohort_published import PUBLISHED, PublishedIndex
+from validation.studies.cohort_published import PUBLISHED, PUBLISHED_LESIONS, PublishedIndex
 
 _LINE, _MEAN = "#8a97a3", "#0b4f7d"
 _DRAWN = ("D90", "D100")
@@ -38,10 +38,10 @@ def pairs_figure(cohort: InSilicoCohort) -> Figure:
             _published(row[0], published)
             for ax, engine in zip(row[1:], ("tg43", "monte_carlo"), strict=True):
                 _pairs(ax, *(cohort.values(name, state, engine) for state in ("plan", "verification")))
-                if row is axes[0]:
-                    ax.set_title(LABELS[engine])
             row[0].set_ylabel(f"{name} of the target [Gy]")
-        axes[0, 0].set_title("published, 22 lesions")
+        titles = (f"published, {PUBLISHED_LESIONS} lesions", LABELS["tg43"], LABELS["monte_carlo"])
+        for ax, title in zip(axes[0], titles, strict=True):
+            ax.set_title(title)
         for ax in axes.flat:
             ax.set(xlim=(-0.45, 1.45), xticks=(0, 1), xticklabels=("before", "after"))
             ax.set_ylim(bottom=0)

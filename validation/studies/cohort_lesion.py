@@ -98,7 +98,7 @@ def compute_lesion(
         planned, draw, protocol, names, JUDGED, find_source(plan.implant), threads
     )
     data = _dataset(draw, protocol, planned, (plan, after), comparisons, variants)
-    put(data, "seeds_added", (), added, units="1", description="seeds added in the variant with added seeds")
+    data.attrs["seeds_added"] = added
     write_dataset(path, FILETYPE, FORMAT_VERSION, data)
     for state in STATES:
         (folder / f"{state}_monte_carlo.h5").unlink(missing_ok=True)
