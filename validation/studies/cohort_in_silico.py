@@ -97,7 +97,8 @@ class InSilicoCohort:
 
 _OF_A_LESION = (
     "gtv_volume_cm3", "site", "prescription_dose_gy", "strength_drawn_mbq", "strength_mbq", "planned_by", "needles",
-    "edema", "edema_half_life_d", "volume_ratio_at_verification", "seeds_added", "plan_case_digest", "verification_case_digest",
+    "edema", "edema_half_life_d", "volume_ratio_at_verification", "seeds_added", "plan_case_digest",
+    "verification_case_digest",
     "plan_cpu_time_s", "verification_cpu_time_s",
 )  # fmt: skip
 
