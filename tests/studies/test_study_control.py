@@ -129,12 +129,16 @@ def test_distribution_function_has_no_bias():
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_quantiles_come_out_for_many_members(p):
     rng = np.random.default_rng(22)
-    truth = np.quantile(members(np.random.default_rng(6), 2_000_000)[0], p)
-    found = []
+    truth = np.quantile(members(np.random.default_rng(6), 1_000_000)[0], p)
+    found, stated = [], []
     for _ in range(40):
         y, x = members(rng, 200)
-        found.append(controlled_distribution(y, x, members(rng, 2000)[1]).quantile(p)[0])
+        value, u = controlled_distribution(y, x, members(rng, 1000)[1]).quantile(p)
+        found.append(value)
+        stated.append(u)
     assert abs(standard_errors(found, truth)) < LIMIT
+    # 40 repeats tell a standard deviation to 11 %; sorting makes it smaller than stated
+    assert 0.9 / 1.6 < np.mean(stated) / np.std(found, ddof=1) < 1.6 / 0.9
 
 
 def test_without_further_members_the_mean_is_the_plain_one():

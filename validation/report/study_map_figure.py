@@ -13,7 +13,7 @@ from validation.report.study_figures import LAYOUT, MONTE_CARLO, TG43
 from validation.studies.study_file import Study
 
 FloatArray = NDArray[np.float64]
-HEIGHT = 260  # of a row, pixels
+HEIGHT = 220  # of a row, pixels
 
 
 def map_figure(study: Study) -> go.Figure | None:

@@ -110,7 +110,11 @@ def _with_spread(text: str, spread: float, places: int) -> str:
 def _share(p: Probability) -> str:
     if p.lower == p.upper:
         return "yes" if p.value else "no"
-    return f"{100 * p.value:.1f} % ({100 * p.lower:.1f} to {100 * p.upper:.1f})"
+    value, lower, upper = (
+        "< 0.1" if 0.0 < v < 0.0005 else "> 99.9" if 0.9995 < v < 1.0 else f"{100 * v:.1f}"
+        for v in (p.value, p.lower, p.upper)
+    )  # fmt: skip
+    return f"{value} % ({lower} to {upper})"
 
 
 def _probability_table(summary: Summary, scenarios: list[str]) -> Table:

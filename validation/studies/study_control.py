@@ -235,8 +235,6 @@ class Distribution:
         P(y ≤ at), ascending from 0 to 1.
     std_dev : ndarray, shape (k,)
         Standard uncertainty of the probability.
-    density : ndarray, shape (k,)
-        Smooth estimate of dP/dy.
     members, all_members : int
         n and n + m.
     """
@@ -244,18 +242,26 @@ class Distribution:
     at: FloatArray
     probability: FloatArray
     std_dev: FloatArray
-    density: FloatArray
     members: int
     all_members: int
 
     def quantile(self, p: float) -> tuple[float, float]:
-        """Quantile and its standard uncertainty, u(P)/density."""
+        """Quantile and its standard uncertainty.
+
+        Half the distance between the quantiles at p ± u(P) (Woodruff, J. Am. Stat. Assoc. 47 (1952) 635-646,
+        doi:10.1080/01621459.1952.10483443).
+        """
         if self.at[0] == self.at[-1]:
             return float(self.at[0]), 0.0
-        value = float(np.interp(p, self.probability, self.at))
-        density = float(np.interp(value, self.at, self.density))
-        u = float(np.interp(value, self.at, self.std_dev))
-        return value, u / density if density > 0.0 else float("nan")
+        value = self._at(p)
+        return value, self.half_width(p, float(np.interp(value, self.at, self.std_dev)))
+
+    def half_width(self, p: float, u: float) -> float:
+        """Half the distance between the quantiles at p − u and p + u."""
+        return 0.5 * (self._at(min(1.0, p + u)) - self._at(max(0.0, p - u)))
+
+    def _at(self, p: float) -> float:
+        return float(np.interp(p, self.probability, self.at))
 
     def probability_of_at_least(self, threshold: float) -> tuple[float, float, float]:
         """P(y ≥ threshold) and its 95 % interval.
@@ -313,13 +319,13 @@ def controlled_distribution(y: ArrayLike, x: ArrayLike, further: ArrayLike) -> D
     n, m = len(y), len(further)
     if np.ptp(y) == 0.0:
         point = np.array([y[0], y[0]])
-        return Distribution(point, np.array([0.0, 1.0]), np.zeros(2), np.zeros(2), n, n + m)
+        return Distribution(point, np.array([0.0, 1.0]), np.zeros(2), n, n + m)
     share = m / (n + m)
     lines = surrogates(y, x, min(n, QUANTILE_FOLDS))
     scatter = max(float(np.mean([s.scatter for s in lines])), 1e-9 * float(np.ptp(y)))
     ends = np.concatenate([y, *(s.predicted(further) for s in lines)]) if m else y
     at = np.linspace(ends.min() - 4.0 * scatter, ends.max() + 4.0 * scatter, GRID)
-    found, left, expected_left, spread, density = np.zeros((5, GRID))
+    found, left, expected_left, spread = np.zeros((4, GRID))
     for s in lines:
         width = max(s.scatter, 1e-9 * float(np.ptp(y)))
         expected = ndtr((at - s.predicted(x[s.fold])[:, None]) / width)
@@ -327,22 +333,18 @@ def controlled_distribution(y: ArrayLike, x: ArrayLike, further: ArrayLike) -> D
         found += (counted - share * expected).sum(axis=0) / n
         left += ((counted - share * expected) ** 2).sum(axis=0) / n
         if m:
-            z = (at - s.predicted(further)[:, None]) / width
-            of_others = ndtr(z)
+            of_others = ndtr((at - s.predicted(further)[:, None]) / width)
             weight = len(s.fold) / n
             found += share * weight * of_others.mean(axis=0)
             expected_left += weight * (of_others * (1.0 - of_others)).mean(axis=0)
             expected_left += weight * (1.0 - share) ** 2 * of_others.var(axis=0)
             spread += weight * share**2 * of_others.var(axis=0) / m
-            density += weight * np.exp(-0.5 * z**2).mean(axis=0) / (width * np.sqrt(2.0 * np.pi))
     mean_left = found - share * _mean_of(lines, further, at, n) if m else found
     # Where few of the n members lie beyond, their scatter may well be none: what the lines expect then counts as well.
     few = np.minimum(found, 1.0 - found) * n < FEWEST_BEYOND
     variance = np.maximum(left - mean_left**2, np.where(few, expected_left, 0.0)) / n + spread
-    if not m:
-        density = np.gradient(found, at)
     probability = np.clip(np.sort(found), 0.0, 1.0)
-    return Distribution(at, probability, np.sqrt(variance), np.maximum(density, 1e-12), n, n + m)
+    return Distribution(at, probability, np.sqrt(variance), n, n + m)
 
 
 def _mean_of(lines: list[Surrogate], further: FloatArray, at: FloatArray, n: int) -> FloatArray:

@@ -322,8 +322,7 @@ def _quantiles(m: _Members, costs: dict[str, float]) -> dict[str, object]:
     total = float(m.y.var(ddof=1))
     narrower = np.sqrt(max(0.0, 1.0 - _noise(m)[0] / total)) if total > 0.0 else 1.0
     middle, u = pairs[QUANTILES.index(0.5)]
-    density = float(np.interp(middle, found.at, found.density))
-    plain = 0.5 / np.sqrt(n) / density if density > 0.0 else NAN
+    plain = found.half_width(0.5, 0.5 / np.sqrt(n))
     return {
         "monte_carlo_quantiles": tuple(float(middle + narrower * (q - middle)) for q, _ in pairs),
         "monte_carlo_quantile_std_devs": tuple(float(each) for _, each in pairs),
