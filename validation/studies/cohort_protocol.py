@@ -30,8 +30,10 @@ class Placement:
         Of a needle's entry along each of two directions across it.
     angle_sd_deg : float
         Of a needle's tilt about each of two directions across it.
-    depth_sd_mm, seed_sd_mm : float
-        Along the needle: shared by its seeds, and of every seed.
+    depth_sd_mm : float
+        Along the needle, shared by its seeds.
+    seed_sd_mm : float
+        Of every seed by itself, along x, y and z.
     source : str
         Where the numbers are from.
     """
@@ -63,7 +65,7 @@ class Placement:
         tilt = math.radians(self.angle_sd_deg)
         across = math.hypot(CM_PER_MM * self.entry_sd_mm, depth_cm * math.tan(tilt))
         return Displacement(
-            along_sd=CM_PER_MM * self.seed_sd_mm,
+            isotropic_sd=CM_PER_MM * self.seed_sd_mm,
             needle_along_sd=CM_PER_MM * self.depth_sd_mm,
             needle_across_sd=across,
             needle_tilt_sd=tilt,
@@ -85,12 +87,12 @@ PLACEMENTS: dict[str, Placement] = {
         "(Qiu et al. 2021, doi:10.3389/fonc.2021.664996)",
     ),
     "free-hand": Placement(
-        _FREE_HAND_MM / _SPACE,
+        _FREE_HAND_MM / _SPACE / math.sqrt(2),
         0.0,
         _FREE_HAND_MM / _SPACE / math.sqrt(2),
         _FREE_HAND_MM / _SPACE / math.sqrt(2),
         "free-hand under CT or ultrasound: seeds 4 to 5 mm off on average; taken as 4.5 mm, the same along every "
-        "direction, across the needle shared by its seeds, along it half of the variance shared",
+        "direction, half of the variance shared by the seeds of a needle",
     ),
     "none": Placement(0.0, 0.0, 0.0, 0.0, "every seed where it was planned"),
 }
@@ -198,8 +200,9 @@ class CohortProtocol:
             ) from None
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the protocol."""
-        return hashlib.sha256(json.dumps(self.record(), sort_keys=True).encode()).hexdigest()
+        """SHA-256 (hex) of the protocol and of what its placement stands for."""
+        whole = {**self.record(), "spreads": asdict(PLACEMENTS[self.placement])}
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
     @property
     def voxel_cm(self) -> float:

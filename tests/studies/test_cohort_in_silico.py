@@ -1,0 +1,379 @@
+"""A cohort of generated lesions: draws, placement, what is given up, lesion files, tables and page."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import stats
+from typer.testing import CliRunner
+
+from mcsim.invalid_input import InvalidInput
+from validation.case import Case, built_in
+from validation.change import displaced_seeds
+from validation.cli import app
+from validation.report.cohort import render
+from validation.report.cohort_in_silico_page import in_silico_page
+from validation.report.cohort_in_silico_text import moves, spread
+from validation.studies import cohort_implant
+from validation.studies.cohort_implant import CLOSEST, LADDER, implanted, placed_seeds, plan_lesion
+from validation.studies.cohort_in_silico import (
+    COLUMNS,
+    cohort_statistics,
+    collect_lesions,
+    fat_and_engines,
+    row_of,
+    write_comparison,
+    write_tables,
+)
+from validation.studies.cohort_intervals import describe
+from validation.studies.cohort_lesion import (
+    FILETYPE,
+    FORMAT_VERSION,
+    JUDGED,
+    STEPS,
+    compute_lesion,
+    read_lesion,
+)
+from validation.studies.cohort_protocol import NUMBERS, PLACEMENTS, CohortProtocol
+from validation.studies.cohort_published import PUBLISHED, departure
+from validation.studies.dataset_file import write_dataset
+from validation.studies.plan import NoPlan
+from validation.studies.post_implant_indices import tg43_indices
+
+# Coarse and noisy, for the chain only. Lesion 10 is small and planned at once.
+COARSE = CohortProtocol(voxel_mm=4.0, uncertainty=0.3)
+QUICK = ["--voxel", "4", "--uncertainty", "30", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def lesion_file(tmp_path_factory):
+    return compute_lesion(10, COARSE, tmp_path_factory.mktemp("lesion"))
+
+
+@pytest.fixture(scope="module")
+def lesion_files(lesion_file, tmp_path_factory):
+    """Five lesions of known doses: the computed one with every dose times a factor of its own."""
+    folder = tmp_path_factory.mktemp("lesions")
+    first, paths = read_lesion(lesion_file), []
+    dose = np.array([unit == "Gy" for unit in first.index_unit.to_numpy()])
+    for number, factor in zip((10, 11, 12, 13, 14), (1.0, 1.1, 1.25, 0.9, 0.8), strict=True):
+        data = first.copy(deep=True)
+        for name in ("index_value", "budget_value", "variant_value"):
+            data[name] = data[name] * (1.0 + (factor - 1.0) * first.index_value.index.copy(data=dose))
+            data[name].attrs = first[name].attrs
+        data.attrs = {
+            k: v for k, v in first.attrs.items() if k not in ("filetype", "format_version", "created_by")
+        }
+        data.attrs["number"] = number
+        paths.append(folder / f"lesion_{number}.h5")
+        write_dataset(paths[-1], FILETYPE, FORMAT_VERSION, data)
+    return paths
+
+
+def test_draws_depend_on_seed_and_number_alone():
+    protocol = CohortProtocol()
+    draws = [protocol.draw(n) for n in NUMBERS]
+    assert draws == [CohortProtocol().draw(n) for n in NUMBERS]
+    assert draws[3] == replace(protocol, placement="template", voxel_mm=2.0).draw(4)
+    assert draws != [CohortProtocol(cohort_seed=2).draw(n) for n in NUMBERS]
+    volumes = sorted(d.lesion.volume for d in draws)
+    assert (len(volumes), volumes[0], volumes[-1]) == (22, 0.6, 10.0)
+    ratios = [b / a for a, b in pairwise(volumes)]
+    # Evenly in the logarithm, to the rounding of volumes to 0.01 cm³.
+    assert max(ratios) / min(ratios) < 1.03
+    assert {d.lesion.prescription for d in draws} <= set(protocol.prescriptions_gy)
+    assert {d.strength_mbq for d in draws} <= set(protocol.strengths_mbq)
+    assert len({d.lesion.prescription for d in draws}) == len({d.strength_mbq for d in draws}) == 4
+    assert all(0.0 <= d.edema <= 0.5 and 4.0 <= d.edema_half_life_d <= 25.0 for d in draws)
+
+
+def test_draws_are_uniform_over_many_cohorts():
+    draws = [CohortProtocol(cohort_seed=seed).draw(7) for seed in range(2000)]
+    counts = [[d.lesion.prescription for d in draws].count(p) for p in (110.0, 120.0, 130.0, 140.0)]
+    # Fixed seeds; p below 1e-6 by chance once in a million such tests.
+    assert stats.chisquare(counts).pvalue > 1e-6
+    assert stats.kstest([d.edema / 0.5 for d in draws], "uniform").pvalue > 1e-6
+    logs = [math.log(d.edema_half_life_d / 4.0) / math.log(25.0 / 4.0) for d in draws]
+    assert stats.kstest(logs, "uniform").pvalue > 1e-6
+
+
+def test_protocol_survives_its_record_and_has_a_digest_of_every_field():
+    protocol = CohortProtocol(placement="template", edema=(0.1, 0.2))
+    assert CohortProtocol.from_record(protocol.record()) == protocol
+    others = (
+        {"cohort_seed": 2}, {"volumes_cm3": (0.7, 9.0)}, {"prescriptions_gy": (120.0,)}, {"strengths_mbq": (14.8,)},
+        {"target": "GTV"}, {"placement": "none"}, {"loss": 0.0}, {"edema": (0.0, 0.0)},
+        {"edema_half_life_d": (10.0, 10.0)}, {"verification_day": 30.0}, {"voxel_mm": 2.0}, {"uncertainty": 0.01},
+    )  # fmt: skip
+    assert {name for change in others for name in change} == set(protocol.record())
+    assert len({replace(CohortProtocol(), **change).digest() for change in others}) == len(others)
+    with pytest.raises(InvalidInput, match="fields"):
+        CohortProtocol.from_record({"colour": 1})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"placement": "robot"}, "free-hand"), ({"target": "CTV"}, "PTV, GTV"), ({"edema": (0.5, 0.1)}, "ascending"),
+        ({"loss": 0.9}, "0 to 0.5"), ({"verification_day": -1.0}, "day of verification"),
+        ({"voxel_mm": 9.0}, "0.2 to 5"), ({"uncertainty": 0.0}, "uncertainty"),
+        ({"edema_half_life_d": (0.0, 4.0)}, "from 0.1"),
+    ],
+)  # fmt: skip
+def test_a_protocol_out_of_range_is_refused(change, words):
+    with pytest.raises(InvalidInput, match=words):
+        CohortProtocol(**change)
+
+
+def _distances(name: str, depth: float, members: int = 500) -> tuple[np.ndarray, np.ndarray]:
+    """Displacement of seeds and of needles (their mean), cm, members by seeds and by needles."""
+    implant = built_in("neck").implant
+    drawn = displaced_seeds(implant, PLACEMENTS[name].displacement(depth, 0.0), range(members), 3)
+    moved = drawn.positions - implant.positions
+    needles = [
+        moved[:, implant.needles == n].mean(axis=1) for n in np.unique(implant.needles[implant.needles >= 0])
+    ]
+    return moved, np.stack(needles, axis=1)
+
+
+def test_free_hand_seeds_are_on_average_as_far_off_as_stated():
+    moved, _ = _distances("free-hand", 4.0, 150)
+    # 4.5 mm; seeds of a needle move together, so that 150 members know the mean to some 2 %.
+    assert np.linalg.norm(moved, axis=2).mean() == pytest.approx(0.45, rel=0.06)
+    # The same along x, y, z whatever the needle's direction.
+    assert moved.std(axis=(0, 1)) == pytest.approx(np.full(3, 0.45 / 1.5958), rel=0.1)
+
+
+def test_template_needles_are_on_average_as_far_off_as_published():
+    implant = built_in("neck").implant
+    _, needles = _distances("template", 0.0)
+    axes = np.stack([implant.axes[implant.needles == n][0] for n in np.unique(implant.needles)])
+    along = (needles * axes).sum(axis=2)
+    across = np.linalg.norm(needles - along[..., None] * axes, axis=2)
+    # Qiu et al. 2021: entry 0.90 mm, depth 1.68 mm; 500 members of a few needles know the means to 1.5 %.
+    assert across.mean() == pytest.approx(0.090, rel=0.06)
+    assert np.abs(along).mean() == pytest.approx(0.168, rel=0.06)
+    # At a depth the tilt adds: √(σ² + (L tan s)²) along each direction.
+    deep = _distances("template", 5.0)[1]
+    tilt = math.radians(1.56 / math.sqrt(math.pi / 2))
+    expected = math.hypot(0.090 / math.sqrt(math.pi / 2), 5.0 * math.tan(tilt)) * math.sqrt(math.pi / 2)
+    found = np.linalg.norm(deep - (deep * axes).sum(axis=2)[..., None] * axes, axis=2).mean()
+    assert found == pytest.approx(expected, rel=0.06)
+
+
+class _Planned:
+    """What the ladder asks of a plan."""
+
+    def __init__(self, d90: float, prescription: float) -> None:
+        self.d90, self.meets = d90, d90 >= prescription
+        self.planned, self.strength_mbq = (), 18.5
+
+
+@pytest.mark.parametrize(
+    ("reached", "rung", "tried"),
+    [
+        ((125.0,), "as drawn", 1),
+        ((100.0, 150.0), "any strength", 2),
+        ((100.0, None, 150.0), "skin 5 mm", 3),
+        ((100.0, 105.0, 90.0, 80.0), CLOSEST, 4),
+    ],
+)
+def test_one_limit_after_the_other_is_given_up(monkeypatch, reached, rung, tried):
+    draw = CohortProtocol(prescriptions_gy=(120.0,), strengths_mbq=(14.8,)).draw(10)
+    asked = []
+
+    def planned(case, target, settings, threads):
+        value = reached[len(asked)]
+        asked.append(settings)
+        if value is None:
+            raise NoPlan("no needle")
+        return _Planned(value, settings.prescription)
+
+    monkeypatch.setattr(cohort_implant, "plan_implant", planned)
+    found = plan_lesion(draw, "PTV")
+    assert (found.rung, len(found.tried)) == (rung, tried)
+    assert found.plan.d90 == max(v for v in reached if v is not None)
+    expected = [((14.8,), 1.0, False), ((14.8, 18.5, 22.2, 25.9), 1.0, False),
+                ((14.8, 18.5, 22.2, 25.9), 0.5, False), ((14.8, 18.5, 22.2, 25.9), 0.5, True)]  # fmt: skip
+    assert [(s.strengths_mbq, s.margins.skin, s.mixed) for s in asked] == expected[:tried]
+
+
+def test_no_needle_at_all_is_told(monkeypatch):
+    def none(*_args, **_options):
+        raise NoPlan("no needle reaches it")
+
+    monkeypatch.setattr(cohort_implant, "plan_implant", none)
+    with pytest.raises(NoPlan, match="no needle"):
+        plan_lesion(CohortProtocol().draw(10), "PTV", ladder=LADDER[:2])
+
+
+def test_a_lesion_file_holds_what_its_cases_give(lesion_file):
+    data = read_lesion(lesion_file)
+    plan, after = (Case.read(lesion_file.parent / f"{state}.h5") for state in ("plan", "verification"))
+    assert {p.name for p in lesion_file.parent.iterdir()} == {"lesion.h5", "plan.h5", "verification.h5"}
+    for state, case in (("plan", plan), ("verification", after)):
+        expected = tg43_indices(case, COARSE.voxel_cm)
+        found = data.index_value.sel(state=state, engine="tg43", structure="PTV")
+        np.testing.assert_allclose(found, [expected["PTV", i] for i in JUDGED], rtol=1e-9)
+        assert data.attrs[f"{state}_case_digest"] == case.digest()
+        assert int(data.seeds.sel(state=state)) == len(case.implant)
+    # Planned on voxels of 1 mm; the first step is TG-43 and the last Monte Carlo.
+    draw = COARSE.draw(10)
+    assert tg43_indices(plan, 0.1)["PTV", "D90"] >= draw.lesion.prescription
+    for step, engine in ((STEPS[0], "tg43"), (STEPS[-1], "monte_carlo")):
+        np.testing.assert_array_equal(
+            data.budget_value.sel(budget_step=step), data.index_value.sel(engine=engine)
+        )
+    # The target has swollen as drawn; 4 mm voxels hold contour parts, not whole voxels.
+    volume = data.structure_volume.sel(structure="PTV")
+    ratio = float(draw.change.ratio(1.0))
+    assert float(volume.sel(state="verification") / volume.sel(state="plan")) == pytest.approx(
+        ratio, rel=0.02
+    )
+    # Placement alone, then swollen, is the verification.
+    displaced = implanted(plan, placed_seeds(plan, COARSE, 10))
+    alone = data.variant_value.sel(variant="placement only", structure="PTV", index="D90")
+    assert float(alone) == pytest.approx(tg43_indices(displaced, COARSE.voxel_cm)["PTV", "D90"], rel=1e-9)
+    assert np.isfinite(data.variant_value.sel(structure="PTV", index=["D90", "D100", "V100"])).all()
+
+
+def test_a_lesion_that_is_there_is_kept_and_another_protocol_refused(lesion_file):
+    before = lesion_file.stat().st_mtime_ns
+    said = []
+    assert compute_lesion(10, COARSE, lesion_file.parent, say=said.append) == lesion_file
+    assert lesion_file.stat().st_mtime_ns == before
+    assert "up to date" in said[0]
+    for number, protocol in ((10, replace(COARSE, loss=0.01)), (9, COARSE)):
+        with pytest.raises(InvalidInput, match="other options"):
+            compute_lesion(number, protocol, lesion_file.parent)
+
+
+def test_tables_are_those_of_the_dosimetry_command(lesion_files, tmp_path):
+    cohort = collect_lesions(lesion_files[::-1])
+    assert cohort.data.lesion.to_numpy().tolist() == [10, 11, 12, 13, 14]
+    tables = write_tables(cohort, tmp_path)
+    statistics = cohort_statistics(tables)
+    for engine, result in statistics.items():
+        for index, heading, unit in COLUMNS:
+            row = row_of(result, heading)
+            assert row.unit == unit
+            before, after = (cohort.values(index, s, engine) for s in ("plan", "verification"))
+            assert row.comparison.before.mean == pytest.approx(before.mean(), rel=1e-8)
+            assert row.comparison.difference.mean == pytest.approx(
+                (after - before).mean(), rel=1e-6, abs=1e-9
+            )
+            row_of(result, f"GTV {heading}")
+        assert row_of(result, "seeds").comparison.n == 5
+        assert row_of(result, "PTV volume").unit == "cm³"
+    path = write_comparison(statistics, tmp_path / "in_silico.csv")
+    with path.open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(r["index"], r["time"]) for r in rows[:2]] == [("D90", "before"), ("D90", "after")]
+    assert (rows[0]["published_mean"], rows[1]["published_sd"]) == ("124.98", "31.82")
+    doses = cohort.values("D90", "plan", "monte_carlo")
+    assert float(rows[0]["monte_carlo_sd"]) == pytest.approx(np.std(doses, ddof=1), rel=1e-6)
+
+
+def test_steps_add_up_to_the_difference_of_the_engines(lesion_files):
+    cohort = collect_lesions(lesion_files)
+    for state in ("plan", "verification"):
+        whole = cohort.values("D90", state, "monte_carlo") - cohort.values("D90", state, "tg43")
+        np.testing.assert_allclose(sum(cohort.step("D90", state, s) for s in STEPS[1:]), whole, atol=1e-9)
+
+
+def test_what_does_not_belong_together_is_refused(lesion_files, tmp_path):
+    with pytest.raises(InvalidInput, match="at least 3"):
+        collect_lesions(lesion_files[:2])
+    with pytest.raises(InvalidInput, match="twice"):
+        collect_lesions([*lesion_files[:3], lesion_files[0]])
+    other = read_lesion(lesion_files[3])
+    other.attrs = {
+        k: v for k, v in other.attrs.items() if k not in ("filetype", "format_version", "created_by")
+    }
+    write_dataset(
+        tmp_path / "other.h5", FILETYPE, FORMAT_VERSION, other.assign_attrs(protocol_digest="0" * 64)
+    )
+    with pytest.raises(InvalidInput, match="one cohort has one protocol"):
+        collect_lesions([*lesion_files[:3], tmp_path / "other.h5"])
+
+
+def test_the_page_says_what_the_data_say(lesion_files, tmp_path):
+    cohort = collect_lesions(lesion_files)
+    statistics = cohort_statistics(write_tables(cohort, tmp_path))
+    page = in_silico_page(cohort, statistics)
+    c = row_of(statistics["tg43"], "D90").comparison
+    assert f"TG-43 {c.before.mean:.1f} ± {c.before.std_dev:.1f} → {c.after.mean:.1f}" in page.result
+    text = render(page)
+    assert text.count("data:image/png;base64,") == 2
+    verb = "falls" if c.difference.mean < 0 else "rises"
+    assert f"By TG-43 it {verb} by {abs(c.difference.mean):.1f} Gy" in text
+    assert "124.98 ± 16.86" in text
+    assert cohort.protocol.digest()[:16] in text
+    # Five copies of one lesion: fat cannot explain anything.
+    assert math.isnan(fat_and_engines(cohort).rho)
+
+
+def test_words_of_a_change_follow_its_sign():
+    assert (moves(2.0, "Gy"), moves(-2.0, "Gy")) == ("rises by 2.0 Gy", "falls by 2.0 Gy")
+    assert spread(np.array([1.0, 3.0, np.nan]), "%") == "2.0 ± 1.4 %"
+    assert spread(np.array([5.0]), "Gy") == "5.0 Gy"
+
+
+def test_departure_is_welch_and_f_of_samples_with_these_moments():
+    rng = np.random.default_rng(5)
+    own, other = rng.normal(100, 12, 22), rng.normal(108, 20, 22)
+    found = departure(describe(own), other.mean(), other.std(ddof=1), 22)
+    expected = stats.ttest_ind(own, other, equal_var=False)
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-12)
+    assert (found.low, found.high) == pytest.approx(expected.confidence_interval(), rel=1e-12)
+    assert found.spread == pytest.approx(own.std(ddof=1) / other.std(ddof=1))
+    # The interval holds 1 exactly where the two-sided F test at 5 % sees no difference.
+    p = 2 * min(stats.f.cdf(found.spread**2, 21, 21), stats.f.sf(found.spread**2, 21, 21))
+    assert (found.spread_low <= 1 <= found.spread_high) == (p >= 0.05)
+    assert math.isnan(departure(describe(own), 0.3, math.nan).p)
+
+
+def test_published_hi_is_the_one_computed_here():
+    v100, v150, hi = (next(p for p in PUBLISHED if p.name == name) for name in ("V100", "V150", "HI"))
+    assert round((v100.before - v150.before) / v100.before, 1) == hi.before
+    assert round((v100.after - v150.after) / v100.after, 1) == hi.after
+
+
+def test_wrong_ranges_and_numbers_are_refused_by_the_command(tmp_path):
+    for words, message in (
+        (["lesion", "23", *QUICK], "expected 1 to 22"),
+        (["lesion", "2", "--edema", "much"], "LEAST:MOST"),
+        (["in-silico", "--lesions", "2"], "3 to 22"),
+    ):
+        done = CliRunner().invoke(app, ["cohort", *words, "--out", str(tmp_path)])
+        assert isinstance(done.exception, InvalidInput)
+        assert message in str(done.exception)
+
+
+@pytest.mark.slow
+def test_a_small_cohort_by_command_is_the_same_again_and_in_pieces(tmp_path):
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    base = ["cohort", "in-silico", "--lesions", "3", *QUICK]
+    done = CliRunner().invoke(app, [*base, "--out", str(whole)])
+    assert done.exit_code == 0, done.output
+    files = [whole / f"lesion_{n:02d}" / "lesion.h5" for n in (1, 2, 3)]
+    stamps = [f.stat().st_mtime_ns for f in files]
+    assert CliRunner().invoke(app, [*base, "--out", str(whole)]).exit_code == 0
+    assert [f.stat().st_mtime_ns for f in files] == stamps
+    again = []
+    for number in (3, 1, 2):
+        out = pieces / str(number)
+        done = CliRunner().invoke(
+            app, ["cohort", "lesion", str(number), *QUICK[:4], "--threads", "2", "--out", str(out)]
+        )
+        assert done.exit_code == 0, done.output
+        again.append(str(out / "lesion.h5"))
+    done = CliRunner().invoke(app, ["cohort", "collect", *again, "--out", str(pieces)])
+    assert done.exit_code == 0, done.output
+    for name in ("lesions_tg43.csv", "lesions_monte_carlo.csv", "in_silico.csv"):
+        assert (pieces / name).read_bytes() == (whole / name).read_bytes()
