@@ -1,4 +1,4 @@
-"""Figure of the gamma index in three planes through the target."""
+"""Figures of the gamma index in three planes through the target."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import html
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 from scipy.ndimage import center_of_mass
 
 from validation.studies.compare import Comparison
 
+_MARGIN = 0.3  # cm around what is shown
 _LARGEST = 2.0  # gamma is not searched beyond
-# From light to dark, the step at 1 seen in grey and with any colour vision.
-_SCALE = [[0.0, "#f7fbff"], [0.4999, "#9ecae1"], [0.5, "#fdae61"], [1.0, "#7f0000"]]
-_VIEWS = (("axial", 2, ("x", "y")), ("coronal", 1, ("x", "z")), ("sagittal", 0, ("y", "z")))
+# Light to dark on both sides of the step at 1, which shows in grey and with any colour vision.
+_SCALE = ((0.0, "#f7fbff"), (0.4999, "#6baed6"), (0.5, "#fdae61"), (1.0, "#7f0000"))
+#: The same as a gradient of a style sheet.
+RAMP = ", ".join(f"{colour} {100 * place:g}%" for place, colour in _SCALE)
+_VIEWS = (("Axial", "z", "xy"), ("Coronal", "y", "xz"), ("Sagittal", "x", "yz"))
 
 
-def gamma_figure(comparison: Comparison) -> go.Figure | None:
+def gamma_figures(comparison: Comparison) -> list[tuple[str, go.Figure]]:
     """Gamma of the last criterion and the first pair of doses, with the outline of the target.
 
     Parameters
@@ -28,49 +30,61 @@ def gamma_figure(comparison: Comparison) -> go.Figure | None:
 
     Returns
     -------
-    go.Figure or None
-        None where gamma was not asked for.
+    list of (str, go.Figure)
+        Name and place of the plane, and its figure; empty where gamma was not asked for.
     """
     data = comparison.data
     if "gamma" not in data:
-        return None
+        return []
     gamma = data.gamma.values[0].astype(float)
     target = data.structure_fraction.sel(structure=comparison.target).values
-    centre = [round(k) for k in center_of_mass(target)] if target.any() else [n // 2 for n in target.shape]
-    titles = [
-        f"{name}, {axis} = {float(data[axis].values[centre[through]]):.2f} cm".replace("-", "−")
-        for name, through, _ in _VIEWS
-        for axis in ["xyz"[through]]
-    ]
-    figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.07)
-    for column, (_, through, (across, up)) in enumerate(_VIEWS, 1):
-        x, y = (data[axis].values for axis in (across, up))
+    middle = center_of_mass(target) if target.any() else [(n - 1) / 2 for n in target.shape]
+    known = np.isfinite(gamma)
+    near = {
+        axis: _reach(data[axis].values, known.any(axis=tuple(k for k in range(3) if k != place)))
+        for place, axis in enumerate("xyz")
+    }
+    figures = []
+    for name, through, (across, up) in _VIEWS:
+        place = "xyz".index(through)
+        number = round(middle[place])
+        title = f"{name}, {through} = {10 * float(data[through].values[number]):.1f} mm".replace("-", "−")
+        x, y = (np.round(10 * data[axis].values, 3) for axis in (across, up))
+        figure = go.Figure()
         figure.add_heatmap(
-            x=np.round(x, 4), y=np.round(y, 4), z=_plane(gamma, through, centre), zmin=0.0, zmax=_LARGEST,
-            colorscale=_SCALE, showscale=column == 3, colorbar={"title": "gamma", "thickness": 14},
-            hovertemplate=f"{across} %{{x:.2f}} cm, {up} %{{y:.2f}} cm: gamma %{{z:.2f}}<extra></extra>",
-            row=1, col=column,
+            x=x, y=y, z=_plane(gamma, place, number), zmin=0.0, zmax=_LARGEST, colorscale=_SCALE, showscale=False,
+            hovertemplate=f"{across} %{{x:.1f}} mm, {up} %{{y:.1f}} mm: gamma %{{z:.2f}}<extra></extra>",
         )  # fmt: skip
         figure.add_contour(
-            x=np.round(x, 4), y=np.round(y, 4), z=_plane(target, through, centre), showscale=False, hoverinfo="skip",
+            x=x, y=y, z=_plane(target, place, number), showscale=False, hoverinfo="skip", showlegend=False,
             contours={"start": 0.5, "end": 0.5, "size": 1.0, "coloring": "none"},
-            line={"color": "#000", "width": 2}, name=html.escape(comparison.target), row=1, col=column,
+            line={"color": "#000", "width": 2}, name=html.escape(comparison.target),
         )  # fmt: skip
-        figure.update_xaxes(title=f"{across} / cm", showgrid=False, constrain="domain", row=1, col=column)
-        figure.update_yaxes(
-            title=f"{up} / cm", showgrid=False, scaleanchor=f"x{column if column > 1 else ''}", constrain="domain",
-            autorange="reversed" if up == "y" else True, row=1, col=column,
-        )  # fmt: skip
-    figure.update_layout(
-        template="plotly_white",
-        font={"family": "inherit", "size": 12, "color": "#222"},
-        margin={"l": 50, "r": 10, "t": 34, "b": 44},
-        height=340,
-    )
-    return figure
+        # Seen as on the CT: the patient's back below, the head above.
+        upward = near[up][::-1] if up == "y" else near[up]
+        plain = {"showgrid": False, "zeroline": False, "constrain": "domain"}
+        figure.update_layout(
+            template="plotly_white",
+            font={"family": "inherit", "size": 12, "color": "#222"},
+            margin={"l": 46, "r": 8, "t": 8, "b": 42},
+            height=300,
+            xaxis={"title": f"{across} / mm", "range": near[across], **plain},
+            yaxis={"title": f"{up} / mm", "range": upward, "scaleanchor": "x", **plain},
+        )
+        figures.append((title, figure))
+    return figures
 
 
-def _plane(volume: NDArray[np.floating], through: int, centre: list[int]) -> list[list[float | None]]:
+def _reach(axis: NDArray[np.float64], known: NDArray[np.bool_]) -> list[float]:
+    """Where an axis begins and ends that shows what is known, mm."""
+    shown = axis[known] if known.any() else axis
+    return [
+        round(10 * (float(end) + margin), 2)
+        for end, margin in ((shown.min(), -_MARGIN), (shown.max(), _MARGIN))
+    ]
+
+
+def _plane(volume: NDArray[np.floating], through: int, number: int) -> list[list[float | None]]:
     """One plane, rows along the upward axis; nothing where the volume is not defined."""
-    plane = np.round(np.take(volume.astype(float), centre[through], axis=through).T, 2)
+    plane = np.round(np.take(volume.astype(float), number, axis=through).T, 2)
     return [[float(v) if np.isfinite(v) else None for v in row] for row in plane]

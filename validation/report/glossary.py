@@ -62,6 +62,7 @@ DEFINITIONS = {
         "Shown, not subtracted."
     ),
     "percentage point": "Difference of two percentages, pp.",
+    "percentile of the volume": "Difference that this part of the structure's volume does not exceed.",
     "prescription": "Dose that the plan prescribes to the target, to full decay.",
     "primary dose": "Part of the dose from photons that have not interacted since they left their seed.",
     "systematic": "What noise does not explain of the root mean square: √(whole² − noise²).",

@@ -109,7 +109,7 @@
   let opened = [];
   window.addEventListener("beforeprint", () => {
     hide();
-    opened = Array.from(document.querySelectorAll("main details:not([open])"));
+    opened = Array.from(document.querySelectorAll("main details:not([open]):not([data-print=closed])"));
     opened.forEach((details) => { details.open = true; });
     document.documentElement.classList.add("printing");
     redraw();

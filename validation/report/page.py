@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from mcsim.hdf5_file import created_by
 from validation.case.whole_file import whole_file
+from validation.report.references import linked
 
 _SECTION = re.compile(r"<section\b([^>]*)>(\s*)<h2\b([^>]*)>(.*?)</h2>", re.DOTALL)
 _IDENTIFIER = re.compile(r'\bid="([^"]*)"')
@@ -95,7 +96,7 @@ def render_page(template: str, *, plotly: bool = False, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["anchored"] = anchored
+    environment.filters |= {"anchored": anchored, "linked": linked}
     shared = {
         "created_by": created_by(),
         "digests": [],

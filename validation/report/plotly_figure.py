@@ -6,7 +6,11 @@ import plotly.graph_objects as go
 import plotly.io
 from markupsafe import Markup
 
-_CONFIG = {"responsive": True, "displaylogo": False}
+_CONFIG = {
+    "responsive": True,
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["lasso2d", "select2d", "sendDataToCloud", "copyLink"],
+}
 
 
 def embedded(figure: go.Figure | None, place: str) -> Markup:

@@ -20,7 +20,8 @@ WORKS = {
     "mu_en": "Hubbell and Seltzer, NISTIR 5632, doi:10.18434/T4D01F",
     "clrp": "Safigholi et al. (CLRP TG-43 database), Med. Phys. 47, 6430 (2020), doi:10.1002/mp.14249",
 }  # fmt: skip
-_DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]*[^\s;,.)])")
+# A closing bracket ends a DOI, but for one that it opened itself, as in 10.1016/S0360-3016(96)00601-3.
+_DOI = re.compile(r"\bdoi:(10\.\d{4,9}/(?:\([^\s()]*\)|[^\s();,])*(?:\([^\s()]*\)|[^\s();,.]))")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,30 @@ class References:
         return len(self._listed)
 
 
+def linked(text: str) -> Markup:
+    """Text in which a DOI leads to its work.
+
+    Parameters
+    ----------
+    text : str
+        Plain text, perhaps from a file: it is escaped.
+
+    Returns
+    -------
+    markupsafe.Markup
+
+    Examples
+    --------
+    >>> linked("see <b> (doi:10.1118/1.598248)")
+    Markup('see &lt;b&gt; (<a href="https://doi.org/10.1118/1.598248" rel="noreferrer">doi:10.1118/1.598248</a>)')
+    """
+    parts = _DOI.split(str(text))
+    link = Markup('<a href="https://doi.org/{doi}" rel="noreferrer">doi:{doi}</a>')
+    return Markup("").join(
+        link.format(doi=part) if k % 2 else Markup("{}").format(part) for k, part in enumerate(parts)
+    )
+
+
 def parsed(citation: str) -> Reference:
     """Text and DOI of a citation.
 
@@ -88,7 +113,4 @@ def parsed(citation: str) -> Reference:
     found = _DOI.search(citation)
     if not found:
         return Reference(citation.strip(), "")
-    return Reference(
-        citation.replace(found.group(), "").strip(" ,;."), found.group(1).rstrip(")") if "(" not in found.group(1)
-        else found.group(1),
-    )  # fmt: skip
+    return Reference(citation.replace(found.group(), "").strip(" ,;."), found.group(1))

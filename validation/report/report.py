@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from markupsafe import Markup
+
 from validation.evaluate.conformity import CONFORMITY_INDICES
 from validation.evaluate.indices import INDICES
 from validation.report import before_after, budget_section, facts, spectra_section, tables, tables_evaluation
 from validation.report.figures_dvh import dvh_figure
-from validation.report.figures_gamma import gamma_figure
+from validation.report.figures_gamma import RAMP, gamma_figures
 from validation.report.figures_slices import ISODOSES, LOWEST_SHOWN, slice_views
 from validation.report.glossary import FACTS, Glossary, define
 from validation.report.page import render_page, write_text
@@ -88,9 +90,14 @@ def render(comparison: Comparison, budget: CaseBudget | None = None, before: Com
         dvh=embedded(dvh_figure(comparison), "dvh"),
         gamma=tables_evaluation.gamma_table(comparison),
         gamma_columns=tables_evaluation.gamma_columns(comparison),
-        gamma_map=embedded(gamma_figure(comparison), "gamma"),
+        gamma_maps=[
+            (view, embedded(figure, f"gamma-map-{number}"))
+            for number, (view, figure) in enumerate(gamma_figures(comparison), 1)
+        ],
+        gamma_ramp=RAMP,
         spectra=embedded(spectra_section.spectra_figure(comparison), "spectra"),
         spectrum_rows=spectra_section.spectrum_rows(comparison),
+        ratio_sign=Markup("D<sub>m</sub>/D<sub>w</sub>"),
         split=tables_evaluation.split_table(comparison),
         headline=tables.headline(comparison),
         indices=tables.index_table(comparison),

@@ -29,6 +29,7 @@ TOLD_HERE = frozenset(
         "seed_artefact_volume_cm3",
         "seed_artefact_replaced_by_hu",
         "seed_artefact_patches_kept",
+        "spectra_of",
     }
 )
 _COHERENT = {"form_factor": "with atomic form factors", "off": "left out"}
@@ -56,13 +57,15 @@ def plain(value: object) -> str:
 
     Examples
     --------
-    >>> plain(False), plain([]), plain(["GTV", "PTV"]), plain(0.1)
-    ('no', 'none', 'GTV, PTV', '0.1')
+    >>> plain(False), plain([]), plain(["GTV", "PTV"]), plain(0.1), plain(7)
+    ('no', 'none', 'GTV, PTV', '0.1', '7')
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or value in ("", [], {}):
         return "none"
+    if isinstance(value, int):
+        return number(value, 0)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -123,6 +126,10 @@ def physics_rows(settings: Mapping[str, Any]) -> Rows:
             rows.append(("Fluorescence", _fluorescence(list(physics["fluorescence_off"]))))
     if "spectrum" in settings:
         rows.append(("Spectrum", str(settings["spectrum"]) or "the seed model's own"))
+    if settings.get("spectra_of"):
+        names = [str(name) for name in settings["spectra_of"]]
+        media = sum(name.startswith("medium:") for name in names)
+        rows.append(("Spectra scored", f"in {len(names) - media} structures and {media} media"))
     return rows
 
 

@@ -16,7 +16,8 @@ from validation.studies.compare import Comparison
 
 _COVERAGE = 2.0  # bands are ± 2 standard uncertainties, about 95 %
 _LOWEST_SHARE = 0.01  # % per keV: below, there is nothing to see
-_START_SHOWN = 4  # structures whose curves start shown; more of them hide each other
+_START_SHOWN = 4  # curves that start shown; more of them hide each other
+_WELL_KNOWN = 0.2  # keV: a curve whose mean energy is less certain than this starts hidden
 _MAJORITY = 50.0  # % of a structure: below, no medium is the one it is made of
 
 
@@ -99,26 +100,25 @@ def spectra_figure(comparison: Comparison) -> go.Figure | None:
     Returns
     -------
     go.Figure or None
-        Share of the energy fluence per keV, logarithmic; none where spectra were not scored.
+        Share of the whole energy fluence per keV, logarithmic; none where spectra were not scored.
     """
     if not has_spectra(comparison):
         return None
     data = comparison.data
     energy = data.photon_energy.values
     figure = go.Figure()
-    shown = 0
-    highest = 1.0
+    highest, lowest_energy = 1.0, float(energy[-1])
+    start = _shown_first(comparison)
     for k, name in enumerate(ordered_structures(comparison)):
         here = data.sel(structure=name)
         share, u = shares(here.energy_fluence.values, here.energy_fluence_std_dev.values, energy)
         if not np.isfinite(share).any():
             continue
         colour, label = COLOURS[k % len(COLOURS)], html.escape(str(name))
-        role = str(here.structure_role.item())
-        visible = role in ("target", "organ", "avoidance") and shown < _START_SHOWN
-        shown += visible
-        highest = max(highest, float(np.nanmax(share)))
-        common = {"legendgroup": str(k), "visible": True if visible else "legendonly"}
+        highest = max(highest, float(share.max()))
+        if name in start:
+            lowest_energy = min(lowest_energy, float(energy[share > 5 * _LOWEST_SHARE][0]))
+        common = {"legendgroup": str(k), "visible": True if name in start else "legendonly"}
         x = np.concatenate([energy, energy[::-1]])
         low, high = (np.maximum(share + s * _COVERAGE * u, 1e-3 * _LOWEST_SHARE) for s in (-1.0, 1.0))
         figure.add_scatter(
@@ -140,17 +140,30 @@ def spectra_figure(comparison: Comparison) -> go.Figure | None:
         height=440,
         hovermode="x unified",
         legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0},
-        xaxis={"title": "Photon energy / keV", "range": [min(12.0, top - 1.0), top + 1.0], "hoverformat": ".2f"},
+        xaxis={"title": "Photon energy / keV", "range": [lowest_energy - 1.0, top + 1.0], "hoverformat": ".2f"},
         yaxis={
-            "title": "Share of the energy fluence / (% per keV)", "type": "log", "exponentformat": "power",
+            "title": "Share / (% per keV)", "type": "log", "exponentformat": "power",
             "range": [np.log10(_LOWEST_SHARE), np.log10(highest) + 0.3], "dtick": 1,
         },
         yaxis2={
             "title": "Photons per decay", "overlaying": "y", "side": "right", "showgrid": False,
             "range": [0, 1.15 * float(data.emission_per_decay.max())], "rangemode": "tozero",
+            "dtick": 0.2, "tickformat": ".1f",
         },
     )  # fmt: skip
     return figure
+
+
+def _shown_first(comparison: Comparison) -> set[str]:
+    """The target, and the structures whose photons differ most from its."""
+    data = comparison.data
+    others = data.sel(structure=[name for name in data.structure.values if name != comparison.target])
+    change = np.abs(
+        others.mean_photon_energy - data.mean_photon_energy.sel(structure=comparison.target)
+    ).values
+    change[~(others.mean_photon_energy_std_dev.values < _WELL_KNOWN)] = -1.0
+    order = np.argsort(-change, kind="stable")[: _START_SHOWN - 1]
+    return {comparison.target, *(str(others.structure.values[k]) for k in order if change[k] >= 0.0)}
 
 
 def _add_lines(figure: go.Figure, energy: NDArray[np.float64], per_decay: NDArray[np.float64]) -> None:

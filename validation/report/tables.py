@@ -294,7 +294,21 @@ def difference_table(comparison: Comparison) -> list[tuple[str, ...]]:
     for name in ordered_structures(comparison):
         structure = data.sel(structure=name)
         values = [float(structure.difference_mean), *map(float, structure.difference_percentile)]
-        rows.append((name, *(with_unit(number(value, 1, sign=True), "%") for value in values)))
+        std_dev = [float("nan")] * len(values)
+        if "difference_mean_std_dev" in data:
+            std_dev = [
+                float(structure.difference_mean_std_dev),
+                *map(float, structure.difference_percentile_std_dev),
+            ]
+        rows.append(
+            (
+                name,
+                *(
+                    with_unit(measured(value, u, "%", sign=True), "%")
+                    for value, u in zip(values, std_dev, strict=True)
+                ),
+            )
+        )
     return rows
 
 

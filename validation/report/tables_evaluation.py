@@ -139,9 +139,14 @@ def biology_table(comparison: Comparison) -> list[EngineRow]:
     rows = []
     for name in data.biology_quantity.values:
         here = data.sel(biology_quantity=name)
-        values = [float(here.biology_value.sel(engine=engine)) for engine in comparison.engines]
-        texts = tuple(with_unit(number(value, 1), "Gy") for value in values)
-        rows.append(EngineRow(str(name), str(here.biology_definition.item()), texts))
+        u = float(here.biology_std_dev) if "biology_std_dev" in here else float("nan")
+        texts = []
+        for engine in comparison.engines:
+            value = float(here.biology_value.sel(engine=engine))
+            stated = engine == "monte_carlo" and u > 0
+            text = measured(value, u, "Gy") if stated else number(value, decimals(u, "Gy"))
+            texts.append(with_unit(text, "Gy"))
+        rows.append(EngineRow(str(name), str(here.biology_definition.item()), tuple(texts)))
     return rows
 
 

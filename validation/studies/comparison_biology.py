@@ -15,7 +15,10 @@ from validation.evaluate.biology import (
     survival_equivalent_uniform_dose,
 )
 from validation.evaluate.biology_dose import biologically_effective_dose
-from validation.evaluate.dvh import part_volumes
+from validation.evaluate.dvh import dose_volume_histogram, part_volumes
+from validation.evaluate.half_samples import half_sample_doses, type_a
+from validation.evaluate.indices import structure_voxels
+from validation.studies.comparison_structure import group_doses, group_weights
 from validation.studies.dataset_file import put
 
 FloatArray = NDArray[np.float64]
@@ -66,13 +69,17 @@ QUANTITIES = (
 )
 
 
-def add_biology(data: xr.Dataset, parameters: BiologyParameters | None = None) -> None:
+def add_biology(
+    data: xr.Dataset, monte_carlo: xr.Dataset | None = None, parameters: BiologyParameters | None = None
+) -> None:
     """Add the models' numbers of the target for every dose that covers it.
 
     Parameters
     ----------
     data : xr.Dataset
         Doses, structures and indices of a comparison; changed in place.
+    monte_carlo : xr.Dataset, optional
+        Monte Carlo result; with its group doses the type A uncertainty of the numbers is known.
     parameters : BiologyParameters, optional
         Default: TG-137's for the prostate.
     """
@@ -87,6 +94,9 @@ def add_biology(data: xr.Dataset, parameters: BiologyParameters | None = None) -
         d90 = float(data.index_value.sel(structure=target, index="D90", engine=engine))
         dose = np.nan_to_num(data[f"dose_{engine}"].to_numpy().ravel()[inside].astype(np.float64))
         rows.append(_quantities(dose, volume[inside], d90, float(data.attrs["half_life_d"]), p))
+    std_dev = np.full(len(QUANTITIES), np.nan)
+    if monte_carlo is not None and inside.size:
+        std_dev = _std_dev(data, monte_carlo, place, rows[0], p)
     data.attrs["biology_parameters"] = json.dumps(asdict(p), ensure_ascii=False)
     for name, column, description in (
         ("biology_quantity", 0, "quantity of a simple model"),
@@ -102,6 +112,37 @@ def add_biology(data: xr.Dataset, parameters: BiologyParameters | None = None) -
         units="Gy",
         description="of the target, by a simple model with the attribute biology_parameters: ranks, predicts nothing",
     )
+
+    put(
+        data,
+        "biology_std_dev",
+        ("biology_quantity",),
+        std_dev,
+        units="Gy",
+        description="type A standard uncertainty of the Monte Carlo value; NaN without group doses",
+    )
+
+
+def _std_dev(
+    data: xr.Dataset, monte_carlo: xr.Dataset, place: int, values: list[float], p: BiologyParameters
+) -> FloatArray:
+    """Type A uncertainty from half-samples of the groups of batches; parameters of the models taken as exact."""
+    fraction = data.structure_fraction.to_numpy()[place]
+    x, y, z = (data[axis].to_numpy() for axis in _GRID)
+    voxels = structure_voxels(part_volumes(x, y, z, fraction, data.tissue_fraction), fraction)
+    groups = group_doses(monte_carlo, voxels)
+    if groups is None or not np.isfinite(values).all():
+        return np.full(len(QUANTITIES), np.nan)
+    half_life, covered = float(data.attrs["half_life_d"]), 0.9 * float(voxels.volume.sum())
+
+    def of_half(dose: FloatArray) -> list[float]:
+        d90 = dose_volume_histogram(dose, voxels.volume).dose_covering(covered)
+        return _quantities(dose, voxels.volume, d90, half_life, p)
+
+    halves = [
+        [of_half(dose) for dose in side] for side in half_sample_doses(groups, group_weights(monte_carlo))
+    ]
+    return type_a(values, halves).std_dev
 
 
 def _quantities(

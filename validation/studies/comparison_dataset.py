@@ -70,7 +70,7 @@ def build(
         add_medium_to_water(data, doses.monte_carlo)
         add_spectra(data, case, doses.monte_carlo)
     add_evaluation(data, doses)
-    add_biology(data)
+    add_biology(data, doses.monte_carlo)
     if gamma:
         add_gamma(data, doses)
     return data

@@ -174,6 +174,23 @@ def _put_differences(data: xr.Dataset, engines: tuple[str, ...], judged: list[Ju
         units="see difference_unit",
         description="difference that the given part of the volume does not exceed",
     )
+    std_dev = np.stack([j.difference_std_dev for j in judged])
+    put(
+        data,
+        "difference_mean_std_dev",
+        ("structure", "difference_unit"),
+        std_dev[..., 0],
+        units="see difference_unit",
+        description="type A standard uncertainty of difference_mean; NaN without group doses",
+    )
+    put(
+        data,
+        "difference_percentile_std_dev",
+        ("structure", "difference_unit", "percentile"),
+        std_dev[..., 1:],
+        units="see difference_unit",
+        description="type A standard uncertainty of difference_percentile; NaN without group doses",
+    )
     put(
         data,
         "mean_relative_std_dev",

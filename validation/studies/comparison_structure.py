@@ -49,6 +49,7 @@ class JudgedStructure:
     curve_std_dev: NDArray[np.float64]  # (dose,) % of the volume
     mean: NDArray[np.float64]  # (difference_unit,)
     percentiles: NDArray[np.float64]  # (difference_unit, percentile)
+    difference_std_dev: NDArray[np.float64]  # (difference_unit, mean and percentiles)
     relative_std_dev: float  # %
     covered: float  # % of the tissue that an imported dose covers
     smoothing: NDArray[np.float64]  # (index,): what resampling an imported dose does to an index
@@ -135,16 +136,24 @@ def judge_structure(data: xr.Dataset, doses: ComparedDoses, structure: int) -> J
         rescaled, rescaled_std_dev = _rescaled(data, factor, found[TG43], voxels, prescription)
     std_dev, bias, curve_std_dev, relative_std_dev = nothing, nothing, levels * np.nan, float("nan")
     to_water, to_water_std_dev = nothing, nothing
+    difference_std_dev = np.full((3, 1 + len(PERCENTILES)), np.nan)
     if doses.monte_carlo is not None:
         groups = group_doses(doses.monte_carlo, voxels)
         if groups is not None and voxels.flat.size:
             weights = group_weights(doses.monte_carlo)
             uncertain = index_uncertainties(indices[:, 0], groups, voxels, prescription, weights)
             std_dev, bias = uncertain.std_dev, uncertain.bias
-            halves = [
-                [_curve(dose, voxels, levels) for dose in side] for side in half_sample_doses(groups, weights)
-            ]
+            half_doses = half_sample_doses(groups, weights)
+            halves = [[_curve(dose, voxels, levels) for dose in side] for side in half_doses]
             curve_std_dev = type_a(curves[0], np.array(halves)).std_dev
+            reference = found[doses.engines[1]]
+            difference_std_dev = type_a(
+                _difference_summary(found[MONTE_CARLO], reference, voxels, prescription),
+                [
+                    [_difference_summary(dose, reference, voxels, prescription) for dose in side]
+                    for side in half_doses
+                ],
+            ).std_dev
         to_water, to_water_std_dev = _judge_dose_to_water(doses.monte_carlo, voxels, prescription)
         of_voxels = at_voxels("dose_monte_carlo_std_dev")
         relative_std_dev = _mean_relative_std_dev(found[MONTE_CARLO], of_voxels, voxels)
@@ -171,6 +180,7 @@ def judge_structure(data: xr.Dataset, doses: ComparedDoses, structure: int) -> J
         curve_std_dev,
         np.array([summary.mean for summary in summaries]),
         np.stack([summary.percentiles for summary in summaries]),
+        difference_std_dev,
         relative_std_dev,
         covered,
         smoothing,
@@ -180,6 +190,19 @@ def judge_structure(data: xr.Dataset, doses: ComparedDoses, structure: int) -> J
 def _filled(dose: FloatArray) -> FloatArray:
     """The dose with 0 where an imported one has none, in the last part of a per mille of a structure."""
     return np.nan_to_num(dose)
+
+
+def _difference_summary(
+    dose: FloatArray, reference: FloatArray, voxels: StructureVoxels, prescription: float
+) -> FloatArray:
+    """Mean and percentiles of a difference in Gy, in % of the dose judged against, in % of the prescription."""
+    change = dose - reference
+    relative = 100 * np.divide(change, reference, out=np.full_like(change, np.nan), where=reference > 0)
+    summaries = [
+        summarise(values, voxels.volume, PERCENTILES)
+        for values in (change, relative, 100 * change / prescription)
+    ]
+    return np.array([[summary.mean, *summary.percentiles] for summary in summaries])
 
 
 def _rescaled(
