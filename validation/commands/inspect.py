@@ -47,6 +47,9 @@ def inspect(
             autocompletion=catalogued_seed,
         ),
     ] = None,
+    identity: Annotated[
+        bool, typer.Option("--identity", help="show the patient's name, numbers and dates in a DICOM file")
+    ] = False,
     curves: Annotated[bool, typer.Option("--curves", help="list the packaged CT curves")] = False,
 ) -> None:
     """What a file or folder holds, at a glance.
@@ -60,20 +63,27 @@ def inspect(
 
     Example: seedmc inspect --seed 6711
     """
-    from validation.studies import inspect_file, inspect_seeds
+    from validation.studies import inspect_file, inspect_library, inspect_seeds
 
     sections: list[Section] = []
     if materials:
-        sections += inspect_file.describe_materials()
+        sections += inspect_library.describe_materials()
     if seeds:
-        simulated = [replace(s, title="Seeds that Monte Carlo knows") for s in inspect_file.describe_seeds()]
+        simulated = [
+            replace(s, title="Seeds that Monte Carlo knows") for s in inspect_library.describe_seeds()
+        ]
         sections += [*inspect_seeds.describe_seed_tables(), *simulated]
     if seed is not None:
         sections += inspect_seeds.describe_seed(seed)
     if curves:
-        sections += inspect_file.describe_curves()
+        sections += inspect_library.describe_curves()
     if source is not None:
-        sections += inspect_file.describe(source, case.choice(), phantom.monte_carlo_options())
+        try:
+            sections += inspect_file.describe(source, case.choice(), phantom.monte_carlo_options(), identity)
+        except InvalidInput:
+            # of a folder that is no case, what there is to choose among
+            _print(inspect_file.describe_contents(source))
+            raise
     if not sections:
         raise InvalidInput(
             "input is not given, expected a file, a DICOM folder or a built-in case, or --materials, --seeds, "
@@ -88,7 +98,8 @@ def _print(sections: list[Section]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    if not console.is_terminal:
+    terminal = console.is_terminal
+    if not terminal:
         console = Console(highlight=False, width=_PAGE_WIDTH)
     for section in sections:
         table = Table(title=section.title, title_justify="left", show_header=bool(section.headings), box=None)
@@ -98,8 +109,11 @@ def _print(sections: list[Section]) -> None:
         for row in section.rows:
             # Names come from files: no markup is read in them.
             table.add_row(*(Text(cell) for cell in row))
-        console.print(table)
-        console.print()
+        with console.capture() as printed:
+            console.print(table)
+        lines = printed.get().splitlines()
+        # cells are filled up with blanks, which only a terminal hides
+        typer.echo("\n".join([*(lines if terminal else (line.rstrip() for line in lines)), ""]))
 
 
 def _all_numbers(cells: list[str]) -> bool:

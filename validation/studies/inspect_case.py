@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mcsim.materials import material
 from mcsim.phantom import Phantom
 from validation.case import Case
 from validation.evaluate.structure_fractions import structure_fractions
@@ -98,7 +97,7 @@ def media_of_structures(case: Case, phantom: Phantom) -> list[MediaOfStructure]:
 
 
 def describe_case(case: Case, options: MonteCarloOptions) -> list[Section]:
-    """Sections on a case: image, seeds, structures, media, what was replaced near seeds.
+    """Sections on a case: image, seeds, structures, media, what was replaced near seeds; `--materials` tells the media.
 
     Parameters
     ----------
@@ -119,13 +118,11 @@ def describe_case(case: Case, options: MonteCarloOptions) -> list[Section]:
     phantom, description = patient_phantom(
         case, options.voxel, options.media, options.beyond, options.beyond_distance, options.tissues
     )
-    used = [phantom.media[k] for k in np.unique(phantom.medium)]
     return [
         facts("Case", _case_facts(case)),
         _structure_table(case),
         facts("Phantom", _phantom_facts(phantom, description)),
         media_table(media_of_structures(case, phantom)),
-        facts("Compositions", [(name, material(name).source) for name in used]),
     ]
 
 
@@ -170,7 +167,14 @@ def _phantom_facts(phantom: Phantom, description: dict[str, object]) -> list[tup
         "beyond_the_image": "beyond the image",
     }
     found = [("scoring voxels", f"{shape} of {10 * float(str(description['voxel_cm'])):g} mm")]
-    found += [(words, str(description[key])) for key, words in known.items() if key in description]
+    found += [
+        (
+            words,
+            str(description[key]).partition(":")[0] if key == "hounsfield_curve" else str(description[key]),
+        )
+        for key, words in known.items()
+        if key in description
+    ]
     if "media_settings" not in description:
         return found
     if int(str(description["voxels_by_contour"])):
@@ -191,7 +195,7 @@ def _phantom_facts(phantom: Phantom, description: dict[str, object]) -> list[tup
 
 
 def media_table(found: list[MediaOfStructure]) -> Section:
-    """The shares as a table: one row for each structure and medium.
+    """The shares as a table: one row for each structure.
 
     Parameters
     ----------
@@ -209,10 +213,7 @@ def media_table(found: list[MediaOfStructure]) -> Section:
         rest = sum(part.by_volume.values()) - sum(e[1] for e in entries)
         if rest > 1e-9:
             entries.append(("other", rest, sum(part.by_mass.values()) - sum(e[2] for e in entries)))
-        for k, (medium, volume, mass) in enumerate(entries):
-            first = (
-                (part.structure, f"{part.volume:.2f}", f"{part.mean_density:.4f}") if k == 0 else ("", "", "")
-            )
-            rows.append((*first, medium, f"{100 * volume:.2f}", f"{100 * mass:.2f}"))
-    heading = ("structure", "volume / cm³", "mean density / g cm⁻³", "medium", "by volume / %", "by mass / %")
+        media = ", ".join(f"{m} {100 * volume:.2f} ({100 * mass:.2f})" for m, volume, mass in entries)
+        rows.append((part.structure, f"{part.volume:.2f}", f"{part.mean_density:.4f}", media))
+    heading = ("structure", "cm³", "mean g cm⁻³", "media by volume / % (by mass / %)")
     return Section("Media of each structure in the phantom", heading, tuple(rows))

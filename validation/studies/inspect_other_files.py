@@ -1,8 +1,9 @@
-"""Files of other programs at a glance: EGSnrc phantoms and doses, RTDOSE, masks."""
+"""Files of other programs at a glance: EGSnrc phantoms and doses, DICOM, masks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from validation.case.egs_phantom import library_media, read_egsphant
 from validation.case.imported_dose import ImportedDose
 from validation.case.masks import is_mask_file, read_label_image
 from validation.case.rtdose import read_rtdose
-from validation.studies.inspect_section import Section, facts
+from validation.studies.inspect_dicom import describe_dicom, dose_header, is_dose
+from validation.studies.inspect_section import Section, facts, size_in_words
 
 FloatArray = NDArray[np.float64]
 
@@ -23,13 +25,15 @@ _CM = 10.0  # mm
 _PREAMBLE = 128  # bytes before the letters DICM
 
 
-def describe_other_file(path: Path) -> list[Section] | None:
+def describe_other_file(path: Path, identity: bool = False) -> list[Section] | None:
     """Sections on a file of another program, or None if its name and content are of none that is known.
 
     Parameters
     ----------
     path : path
-        ``.egsphant``, ``.3ddose`` (plain or gzip), RTDOSE, NIfTI, NRRD or MetaImage.
+        ``.egsphant``, ``.3ddose`` (plain or gzip), DICOM, NIfTI, NRRD or MetaImage.
+    identity : bool
+        Show the patient's identity in a DICOM file too.
 
     Returns
     -------
@@ -49,14 +53,16 @@ def describe_other_file(path: Path) -> list[Section] | None:
     elif is_mask_file(path):
         reader = _mask
     elif _is_dicom(path):
-        reader = _rtdose
+        reader = partial(_dicom, identity=identity)
     if reader is None:
         return None
-    size = facts("File", [("path", path.name), ("size", f"{path.stat().st_size / 1e6:.2f} MB")])
+    size = facts("File", [("path", path.name), ("size", size_in_words(path))])
     return [size, *reader(path)]
 
 
 def _is_dicom(path: Path) -> bool:
+    if path.suffix.lower() in (".dcm", ".dicom"):
+        return True
     with path.open("rb") as stream:
         return stream.read(_PREAMBLE + 4)[_PREAMBLE:] == b"DICM"
 
@@ -94,10 +100,18 @@ def _3ddose(path: Path) -> list[Section]:
     return [facts("EGSnrc dose (Gy, or Gy per history)", [*_grid(dose.planes), *_dose(dose)])]
 
 
-def _rtdose(path: Path) -> list[Section]:
-    dose = read_rtdose(path)
+def _dicom(path: Path, identity: bool) -> list[Section]:
+    sections = describe_dicom(path, identity)
+    return [*sections, _rtdose(path)] if is_dose(path) else sections
+
+
+def _rtdose(path: Path) -> Section:
+    try:
+        dose = read_rtdose(path)
+    except InvalidInput as reason:
+        return facts("RTDOSE", [*dose_header(path), ("as a dose", f"refused: {reason}")])
     pairs = [("description", dose.description), ("frame of reference", dose.frame_of_reference or "missing")]
-    return [facts("RTDOSE", [*pairs, *_grid(dose.planes), *_dose(dose)])]
+    return facts("RTDOSE", [*pairs, *_grid(dose.planes), *_dose(dose)])
 
 
 def _dose(dose: ImportedDose) -> list[tuple[str, str]]:
