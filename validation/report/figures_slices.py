@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from validation.report.figures_dvh import COLOURS
 from validation.report.tables import ordered_structures
 from validation.report.viewer_outlines import outlines
 from validation.report.viewer_seeds import needle_views, seed_views
@@ -47,8 +48,8 @@ _OUTLINES = (
     "#d9d9d9",
 )
 _DASHES = ("5px,3px", "2px,3px", "9px,3px,2px,3px", "12px,4px")
-# In space, on white: the target's colour of the palette of Okabe and Ito, then the others of it, in turn.
-_SURFACES = ("#D55E00", "#009E73", "#56B4E9", "#CC79A7", "#E69F00", "#0072B2", "#F0E442", "#7f7f7f")
+# Isodoses in space, apart from each other and from every structure: yellow, purple, brown.
+_DOSE_SURFACES = ("#F0E442", "#5D3A9B", "#A6761D")
 #: Steps per unit of the part of a voxel inside a structure.
 PART_STEPS = 50
 
@@ -144,7 +145,7 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
                 "name": str(name),
                 "colour": _OUTLINES[i % len(_OUTLINES)],
                 "dash": "" if name == comparison.target else _DASHES[i % len(_DASHES)],
-                "surfaceColour": _SURFACES[0] if name == comparison.target else _SURFACES[1 + i % 7],
+                "surfaceColour": COLOURS[i % len(COLOURS)],
                 "target": name == comparison.target,
             }
             for i, name in enumerate(names)
@@ -173,6 +174,7 @@ def _surfaces(comparison: Comparison, names: list[str]) -> dict[str, object]:
     ]
     return {
         "percent": SURFACE_ISODOSE,
+        "colours": list(_DOSE_SURFACES),
         "structures": [_packed_surface(found) for found in structures],
         "isodoses": [_packed_surface(found) for found in isodoses],
     }

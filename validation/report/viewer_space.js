@@ -1,11 +1,9 @@
 "use strict";
 /* Seeds, needles, structures and isodoses in space. */
 (function (viewer) {
-  const data = viewer.data, { plus, times, cross, unit } = viewer.vectors;
+  const data = viewer.data, { dot, plus, times, cross, unit } = viewer.vectors;
   const element = (id) => document.getElementById(id);
-  const SEED = "#000000", NEEDLE = "#0072B2", PLANE = "#555555";
-  // Dose surfaces: full for the judged dose and lighter for the others, apart in brightness for any colour vision.
-  const DOSES = ["#F0E442", "#56B4E9", "#CC79A7"];
+  const SEED = "#000000", NEEDLE = "#555555", PLANE = "#999999";
 
   /* Whether the browser draws in three dimensions; asked on a canvas of its own, which is given back at once. */
   function drawsInSpace() {
@@ -47,7 +45,7 @@
     });
     return {
       type: "mesh3d", name: "seeds", ...mesh, color: SEED, flatshading: true, hoverinfo: "text",
-      lighting: { ambient: 0.75, diffuse: 0.5, specular: 0.2 }, meta: { seeds: position.length },
+      lighting: { ambient: 0.9, diffuse: 0.4, specular: 0.4 }, meta: { seeds: position.length },
     };
   }
 
@@ -76,11 +74,21 @@
     };
   }
 
-  function planeFrame(plane) {
-    const [[a0, a1], [b0, b1]] = plane.range;
-    const places = [[a0, b0], [a1, b0], [a1, b1], [a0, b1], [a0, b0]].map(([a, b]) => plane.place(a, b));
+  /* A square of the plane, as large as the implant and around the part of it that is nearest the implant. */
+  function planePatch(plane) {
+    const box = [0, 1, 2].map((a) => {
+      const values = viewer.seeds.position.map((p) => p[a]);
+      return [Math.min(...values), Math.max(...values)];
+    });
+    const middle = box.map(([low, high]) => (low + high) / 2);
+    const half = Math.hypot(...box.map(([low, high]) => high - low)) / 2 + 2 * viewer.seeds.length;
+    const from = plus(middle, plane.origin, -1), at = plane.place(dot(from, plane.u), dot(from, plane.v));
+    const places = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([a, b]) => plus(plus(at, plane.u, a * half), plane.v, b * half));
     const [x, y, z] = [0, 1, 2].map((k) => places.map((p) => p[k]));
-    return { type: "scatter3d", mode: "lines", name: "plane", x, y, z, hoverinfo: "skip", line: { color: PLANE, width: 2, dash: "dash" } };
+    return {
+      type: "mesh3d", name: "plane", x, y, z, i: [0, 0], j: [1, 2], k: [2, 3], color: PLANE, opacity: 0.35, hoverinfo: "skip",
+      lighting: { ambient: 1, diffuse: 0, specular: 0 },
+    };
   }
 
   const meshes = {};
@@ -95,7 +103,7 @@
       if (!packed) continue;
       const look = isStructure
         ? { name: data.structures[k].name, color: data.structures[k].surfaceColour, opacity: data.structures[k].target ? 0.3 : 0.22 }
-        : { name: data.surfaces.percent + " % " + data.labels[k], color: DOSES[k], opacity: 0.35 };
+        : { name: data.surfaces.percent + " % " + data.labels[k], color: data.surfaces.colours[k], opacity: 0.35 };
       meshes[box.value] ??= await surface(packed, look);
       chosen.push(meshes[box.value]);
     }
@@ -132,7 +140,7 @@
     busy = true;
     const plot = element("space"), framed = element("space-plane").checked;
     const traces = [seedMesh(), ...(viewer.needles.length ? [needleLines()] : [])];
-    if (framed && viewer.planes.oblique) traces.push(planeFrame(viewer.planes.oblique));
+    if (framed && viewer.planes.oblique) traces.push(planePatch(viewer.planes.oblique));
     traces.push(...(await chosenSurfaces()));
     await Plotly.react(plot, traces, LAYOUT, { ...viewer.config, displayModeBar: false });
     pointThroughSurfaces(plot);
