@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mcsim import batch_transport
 from mcsim.invalid_input import InvalidInput
 from mcsim.simulation import Simulation
 from mcsim.simulation_settings import StoppingRule
@@ -80,6 +81,15 @@ def test_the_others_emit_the_same_and_have_the_same_dose(neck, engine, there, se
     assert same[:, far].mean() > (0.98 if seeds == "interseed" else 0.999)
     if seeds == "superposition":
         assert np.allclose(before[there][:, far], after[there][:, far], rtol=1e-9)
+
+
+def test_a_lost_seed_is_not_followed(engine, there, monkeypatch) -> None:
+    followed = []
+    monkeypatch.setattr(
+        batch_transport, "transport_batch", lambda emitters, *_: followed.append(emitters.tolist())
+    )
+    engine(there, per_seed=False, variance_reduction="none").transport.scored(0)
+    assert followed == [[k for k in range(len(there)) if k != LOST]]
 
 
 def test_dose_is_that_of_an_implant_without_it(neck, simulations, engine, there):
