@@ -38,6 +38,7 @@ def describe_monte_carlo(path: Path) -> list[Section]:
     high = dose > 0.5 * np.nanmax(dose) if known else np.zeros(dose.shape, bool)
     relative = float(np.nanmean(std_dev[high] / dose[high])) if high.any() else float("nan")
     largest = np.unravel_index(np.nanargmax(dose), dose.shape) if known else None
+    noise = float(std_dev[largest]) if largest and np.isfinite(std_dev[largest]) else float("nan")
     at = ", ".join(f"{axis[k]:.2f}" for axis, k in zip(result.axes, largest, strict=True)) if largest else ""
     media = result.settings["media"]
     share = np.bincount(result.medium.ravel(), minlength=len(media)) / result.medium.size
@@ -45,7 +46,7 @@ def describe_monte_carlo(path: Path) -> list[Section]:
         facts("Monte Carlo dose", [
             ("grid", grid(*result.axes)),
             ("histories", f"{result.histories:.4g} in {result.batch_count} batches"),
-            *([("largest dose of a voxel", f"{measured(float(dose[largest]), float(std_dev[largest]), 'Gy')} Gy at "
+            *([("largest dose of a voxel", f"{measured(float(dose[largest]), noise, 'Gy')} Gy at "
                                            f"({at}) cm")] if largest else []),
             ("type A uncertainty above half of it", f"{100 * relative:.2f} % on average"),
             *([("noise of the water table", f"at most {100 * table:.2f} % of the structures' dose, common to voxels")]

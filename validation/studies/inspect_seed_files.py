@@ -98,6 +98,7 @@ def describe_phase_space(path: Path) -> list[Section]:
         photons, histories = file["photons"], int(attributes["histories"])
         assert isinstance(photons, h5py.Dataset)
         strength, noise = (float(attributes[f"air_kerma_strength{end}"]) for end in ("", "_std_dev"))
+        noise = noise if np.isfinite(noise) else float("nan")  # one block of histories tells none
         return [
             facts("Phase space of a seed", [
                 ("seed", short(attributes["seed_model"])),
