@@ -126,6 +126,13 @@ def test_a_repeated_first_corner_is_dropped():
     assert Contour(0.0, np.array(SQUARE[::-1]) + 40).area == pytest.approx(1.0)
 
 
+def test_a_contour_that_closes_twice_is_the_same_when_read_again():
+    corners = [[0, 0], [1, 0], [1, 1], [0, 0], [0, 0]]
+    once = Contour(0.0, corners)
+    assert once.points.tolist() == corners[:3]
+    assert Contour(once.z, once.points).points.tolist() == corners[:3]
+
+
 def test_arrays_cannot_be_changed_behind_the_digest():
     source = np.zeros((3, 3, 3))
     image = Image(source, GRID, GRID, GRID)

@@ -59,7 +59,9 @@ class Contour:
                 f"contour {where}, expected finite coordinates "
                 f"({bad.size} of {len(points)} points are not finite). Draw the contour again."
             )
-        if len(points) > 1 and np.array_equal(points[0], points[-1]):
+        # Corners 1e-11 cm apart become one where a file rounds them: all that repeat the first go, so that a contour
+        # read again is the same.
+        while len(points) > 1 and np.array_equal(points[0], points[-1]):
             points = points[:-1]
         if len(points) < 3:
             raise InvalidInput(
