@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -57,6 +58,10 @@ class DicomExport:
                 f"characters without a backslash (DICOM LO). Correct it."
             )
 
+    @cached_property  # asked for thousands of times, a hash of the whole image
+    def _case_digest(self) -> str:
+        return self.case.digest()
+
     def uid(self, *parts: str) -> str:
         """A UID of this export (2.25 and 128 bits of a SHA-256), the same for the same case and parts.
 
@@ -69,7 +74,7 @@ class DicomExport:
         -------
         str
         """
-        digest = hashlib.sha256("\n".join(["seedmc", self.case.digest(), *parts]).encode()).digest()
+        digest = hashlib.sha256("\n".join(["seedmc", self._case_digest, *parts]).encode()).digest()
         return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
     def references(self) -> DicomReferences:
