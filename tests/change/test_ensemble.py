@@ -156,3 +156,39 @@ def test_points_in_time_are_those_of_the_member(neck, magnitudes, half_lives) ->
             field=field,
         )
         assert value == alone.values[0]
+
+
+def test_threads_change_nothing(neck) -> None:
+    case, points, source = neck
+    seeds = displaced_seeds(case.implant, Displacement(isotropic_sd=0.2), range(6), 4)
+    strengths = case.implant.air_kerma_strengths
+    one, two = (
+        ensemble_changed_dose(np.array, points, seeds, strengths, T, source, threads=t).values for t in (1, 2)
+    )
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_change_needs_its_field_and_one_for_each_member(neck) -> None:
+    case, points, source = neck
+    change = TissueChange(ExponentialEdema(0.5, 10.0), "before_implant")
+    seeds, strengths = undisplaced_seeds(case.implant, range(2)), case.implant.air_kerma_strengths
+    with pytest.raises(InvalidInput, match="displacement field is missing"):
+        ensemble_changed_dose(np.mean, points, seeds, strengths, T, source, change=change)
+    with pytest.raises(InvalidInput, match="number of tissue changes is 1, expected 2"):
+        ensemble_changed_dose(np.mean, points, seeds, strengths, T, source, change=[change])
+
+
+@pytest.mark.slow
+def test_a_thousand_members_with_edema_take_less_than_a_minute() -> None:
+    case, source = built_in("neck"), load_source("6711")
+    grid = (np.arange(2.0, 6.0, 0.1), np.arange(-1.0, 3.0, 0.1), np.arange(-2.0, 2.0, 0.1))
+    inside = structure_fractions(case.structures["PTV"], *grid) > 0.5
+    points = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1)[inside]
+    change = TissueChange(ExponentialEdema(0.5, 10.0), "before_implant")
+    start = time.perf_counter()
+    seeds = displaced_seeds(case.implant, Displacement(isotropic_sd=0.2), range(1000), 1)
+    ensemble_changed_dose(
+        lambda dose: np.quantile(dose, 0.1), points, seeds, case.implant.air_kerma_strengths, T, source,
+        change=change, field=change.field(case), threads=2,
+    )  # fmt: skip
+    assert time.perf_counter() - start < 60.0
