@@ -169,7 +169,7 @@ class ComputingOptions:
     map_members: Annotated[
         int, typer.Option(help="members whose median dose is mapped, by each engine; 0: no maps")
     ] = 20
-    time_level: Annotated[int, typer.Option(help="2^level + 1 points in time where tissue changes")] = 2
+    time_level: Annotated[int, typer.Option(help="2^(level − 1) + 1 points in time where tissue changes")] = 2
     study_seed: Annotated[int, typer.Option(help="random seed of the displacements")] = 1
     run_seed: Annotated[int, typer.Option("--random-seed", help="random seed of the Monte Carlo")] = 1
     random_numbers: Annotated[

@@ -101,6 +101,7 @@ def render_study(study: Study, summary: Summary) -> str:
         case_name=settings.case_name or "case",
         courses=embedded(course_figure(study), "courses"),
         course_note=_course_note(study),
+        definitions=dict(zip(study.data["index"].values, study.data.index_definition.values, strict=True)),
         digests=[
             ("Case", settings.case_digest),
             ("Settings", settings.digest()),
@@ -160,7 +161,7 @@ def _facts(study: Study, summary: Summary) -> list[tuple[str, str]]:
         ("Members", ", ".join(f"{len(study.members(e))} by {n}" for e, n in engines.items() if study.members(e))),
         ("Voxels", f"{settings.voxel_mm:g} mm; {settings.media}, {settings.seeds}; beyond the CT: {settings.beyond}"),
         ("Histories", f"{histories} photons that leave their seeds, per member and point in time"),
-        ("Points in time", f"{2**settings.time_level + 1} where tissue changes"),
+        ("Points in time", f"{2 ** (settings.time_level - 1) + 1} where tissue changes"),
         ("Random seeds", f"displacements {settings.study_seed}; Monte Carlo {settings.run_seed}, {of_each}"),
     ]  # fmt: skip
     facts += [

@@ -240,18 +240,18 @@ def csv_text(summary: Summary) -> str:
     """Every estimate as comma-separated values, one line for each index of each structure in each scenario."""
     out = io.StringIO()
     names = [f.name for f in fields(IndexSummary) if not f.name.endswith(("quantiles", "quantile_std_devs"))]
-    quantiles = [
-        f"{engine}_p{100 * p:g}" for engine in ("tg43", "monte_carlo") for p in QUANTILES
-    ]  # fmt: skip
+    kinds = {
+        "tg43_p{:g}": "tg43_quantiles",
+        "monte_carlo_p{:g}": "monte_carlo_quantiles",
+        "monte_carlo_p{:g}_std_dev": "monte_carlo_quantile_std_devs",
+    }
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*names, *quantiles])
+    writer.writerow([*names, *(heading.format(100 * p) for heading in kinds for p in QUANTILES)])
     for row in summary.rows:
         values = asdict(row)
-        of = [
-            values[f"{engine}_quantiles"] or (np.nan,) * len(QUANTILES) for engine in ("tg43", "monte_carlo")
-        ]
+        found = [values[kind] or (np.nan,) * len(QUANTILES) for kind in kinds.values()]
         writer.writerow([
             *(f"{values[n]:.8g}" if isinstance(values[n], float) else values[n] for n in names),
-            *(f"{v:.8g}" for q in of for v in q),
+            *(f"{v:.8g}" for quantiles in found for v in quantiles),
         ])  # fmt: skip
     return out.getvalue()

@@ -82,7 +82,7 @@ class StudySettings:
     map_members : int
         Members whose median dose is mapped; 0 for no maps.
     time_level : int
-        2^level + 1 points in time where tissue changes.
+        2^(level − 1) + 1 points in time where tissue changes.
     structures : tuple of str
         Whose indices are computed; empty for targets and organs.
     sobol_edema, sobol_half_life_d, sobol_sigma_mm : tuple (low, high)
