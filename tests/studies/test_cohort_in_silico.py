@@ -6,7 +6,9 @@ import csv
 import math
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy import stats
@@ -46,8 +48,8 @@ from validation.studies.plan import NoPlan
 from validation.studies.post_implant_indices import tg43_indices
 
 # Coarse and noisy, for the chain only. Lesion 10 is small and planned at once.
-COARSE = CohortProtocol(voxel_mm=4.0, uncertainty=0.3)
-QUICK = ["--voxel", "4", "--uncertainty", "30", "--threads", "1"]
+COARSE = CohortProtocol(voxel_mm=2.5, uncertainty=0.3)
+QUICK = ["--voxel", "2.5", "--uncertainty", "30", "--threads", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def test_protocol_survives_its_record_and_has_a_digest_of_every_field():
     [
         ({"placement": "robot"}, "free-hand"), ({"target": "CTV"}, "PTV, GTV"), ({"edema": (0.5, 0.1)}, "ascending"),
         ({"loss": 0.9}, "0 to 0.5"), ({"verification_day": -1.0}, "day of verification"),
-        ({"voxel_mm": 9.0}, "0.2 to 5"), ({"uncertainty": 0.0}, "uncertainty"),
+        ({"voxel_mm": 9.0}, "0.2 to 2.5"), ({"uncertainty": 0.0}, "uncertainty"),
         ({"edema_half_life_d": (0.0, 4.0)}, "from 0.1"),
     ],
 )  # fmt: skip
@@ -130,40 +132,46 @@ def test_a_protocol_out_of_range_is_refused(change, words):
         CohortProtocol(**change)
 
 
-def _distances(name: str, depth: float, members: int = 500) -> tuple[np.ndarray, np.ndarray]:
-    """Displacement of seeds and of needles (their mean), cm, members by seeds and by needles."""
-    implant = built_in("neck").implant
-    drawn = displaced_seeds(implant, PLACEMENTS[name].displacement(depth, 0.0), range(members), 3)
-    moved = drawn.positions - implant.positions
-    needles = [
-        moved[:, implant.needles == n].mean(axis=1) for n in np.unique(implant.needles[implant.needles >= 0])
-    ]
-    return moved, np.stack(needles, axis=1)
+def _far_apart():
+    """Nine needles of two seeds in three directions, 4 cm apart: nothing overlaps, so that nothing is drawn again."""
+    places = 4.0 * np.stack(np.meshgrid(*[np.arange(3.0)] * 2, [0.0], indexing="ij"), axis=-1).reshape(-1, 3)
+    axes = np.repeat(np.eye(3)[[0, 1, 2] * 3], 2, axis=0)
+    positions = np.repeat(places, 2, axis=0) + np.tile([[-0.5], [0.5]], (9, 1)) * axes
+    needles = np.repeat(np.arange(1, 10), 2)
+    return replace(
+        built_in("neck").implant, positions=positions, axes=axes, air_kerma_strengths=np.full(18, 0.635),
+        needles=needles,
+    )  # fmt: skip
+
+
+def _displaced(name: str, depth: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Displacement of seeds (members, 9, 2, 3), of the needles (their mean), cm, and the needles' directions."""
+    implant = _far_apart()
+    drawn = displaced_seeds(implant, PLACEMENTS[name].displacement(depth, 0.0), range(300), 3)
+    moved = (drawn.positions - implant.positions).reshape(300, 9, 2, 3)
+    return moved, moved.mean(axis=2), implant.axes[::2]
 
 
 def test_free_hand_seeds_are_on_average_as_far_off_as_stated():
-    moved, _ = _distances("free-hand", 4.0, 150)
-    # 4.5 mm; seeds of a needle move together, so that 150 members know the mean to some 2 %.
-    assert np.linalg.norm(moved, axis=2).mean() == pytest.approx(0.45, rel=0.06)
-    # The same along x, y, z whatever the needle's direction.
-    assert moved.std(axis=(0, 1)) == pytest.approx(np.full(3, 0.45 / 1.5958), rel=0.1)
+    moved, needles, _ = _displaced("free-hand", 4.0)
+    # 2,700 needles know a mean to 1 %, a standard deviation to 1.5 %: 5 sd.
+    assert np.linalg.norm(moved, axis=-1).mean() == pytest.approx(0.45, rel=0.05)
+    # Along every direction the same, half of the variance by needle.
+    one = 0.45 / (2 * math.sqrt(2 / math.pi))
+    np.testing.assert_allclose(moved.std(axis=(0, 1, 2)), one, rtol=0.07)
+    np.testing.assert_allclose(needles.std(axis=(0, 1)), one * math.sqrt(0.5 + 0.25), rtol=0.07)
 
 
-def test_template_needles_are_on_average_as_far_off_as_published():
-    implant = built_in("neck").implant
-    _, needles = _distances("template", 0.0)
-    axes = np.stack([implant.axes[implant.needles == n][0] for n in np.unique(implant.needles)])
-    along = (needles * axes).sum(axis=2)
-    across = np.linalg.norm(needles - along[..., None] * axes, axis=2)
-    # Qiu et al. 2021: entry 0.90 mm, depth 1.68 mm; 500 members of a few needles know the means to 1.5 %.
-    assert across.mean() == pytest.approx(0.090, rel=0.06)
-    assert np.abs(along).mean() == pytest.approx(0.168, rel=0.06)
-    # At a depth the tilt adds: √(σ² + (L tan s)²) along each direction.
-    deep = _distances("template", 5.0)[1]
-    tilt = math.radians(1.56 / math.sqrt(math.pi / 2))
-    expected = math.hypot(0.090 / math.sqrt(math.pi / 2), 5.0 * math.tan(tilt)) * math.sqrt(math.pi / 2)
-    found = np.linalg.norm(deep - (deep * axes).sum(axis=2)[..., None] * axes, axis=2).mean()
-    assert found == pytest.approx(expected, rel=0.06)
+@pytest.mark.parametrize("depth", [0.0, 5.0])
+def test_template_needles_are_on_average_as_far_off_as_published(depth):
+    _, needles, axes = _displaced("template", depth)
+    along = (needles * axes).sum(axis=-1)
+    across = np.linalg.norm(needles - along[..., None] * axes, axis=-1)
+    # Qiu et al. 2021: entry 0.90 mm, depth 1.68 mm, 1.56°; the tilt adds at a depth. 2,700 needles know means to 1.5 %.
+    in_plane = math.sqrt(math.pi / 2)
+    expected = in_plane * math.hypot(0.090 / in_plane, depth * math.tan(math.radians(1.56 / in_plane)))
+    assert across.mean() == pytest.approx(expected, rel=0.07)
+    assert np.abs(along).mean() == pytest.approx(0.168, rel=0.07)
 
 
 class _Planned:
@@ -219,7 +227,8 @@ def test_a_lesion_file_holds_what_its_cases_give(lesion_file):
     for state, case in (("plan", plan), ("verification", after)):
         expected = tg43_indices(case, COARSE.voxel_cm)
         found = data.index_value.sel(state=state, engine="tg43", structure="PTV")
-        np.testing.assert_allclose(found, [expected["PTV", i] for i in JUDGED], rtol=1e-9)
+        # A comparison keeps doses in single precision; a voxel at the prescription may move V100 by its volume.
+        np.testing.assert_allclose(found, [expected["PTV", i] for i in JUDGED], rtol=1e-3)
         assert data.attrs[f"{state}_case_digest"] == case.digest()
         assert int(data.seeds.sel(state=state)) == len(case.implant)
     # Planned on voxels of 1 mm; the first step is TG-43 and the last Monte Carlo.
@@ -229,7 +238,7 @@ def test_a_lesion_file_holds_what_its_cases_give(lesion_file):
         np.testing.assert_array_equal(
             data.budget_value.sel(budget_step=step), data.index_value.sel(engine=engine)
         )
-    # The target has swollen as drawn; 4 mm voxels hold contour parts, not whole voxels.
+    # The target has swollen as drawn; 2.5 mm voxels hold contour parts, not whole voxels.
     volume = data.structure_volume.sel(structure="PTV")
     ratio = float(draw.change.ratio(1.0))
     assert float(volume.sel(state="verification") / volume.sel(state="plan")) == pytest.approx(
@@ -240,6 +249,32 @@ def test_a_lesion_file_holds_what_its_cases_give(lesion_file):
     alone = data.variant_value.sel(variant="placement only", structure="PTV", index="D90")
     assert float(alone) == pytest.approx(tg43_indices(displaced, COARSE.voxel_cm)["PTV", "D90"], rel=1e-9)
     assert np.isfinite(data.variant_value.sel(structure="PTV", index=["D90", "D100", "V100"])).all()
+
+
+def test_the_page_on_lesion_files_says_what_a_file_holds(lesion_file):
+    text = (Path(__file__).parents[2] / "docs" / "file_formats" / "cohort_lesion.md").read_text(
+        encoding="utf-8"
+    )
+    attributes, datasets = (
+        [
+            [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+            for line in part.splitlines()
+            if line.startswith("| `")
+        ]
+        for part in text.split("## Root attributes")[1].split("## Datasets")
+    )
+    with h5py.File(lesion_file) as file:
+        assert {row[0] for row in attributes} == set(file.attrs)
+        written = {
+            name: [
+                ", ".join(d.label or name for d in data.dims),
+                str(data.attrs["units"]),
+                str(data.attrs["description"]),
+            ]
+            for name, data in file.items()
+        }
+    assert {row[0]: row[1:] for row in datasets} == written
+    assert f"`{FILETYPE}`, format version `{FORMAT_VERSION}`" in text
 
 
 def test_a_lesion_that_is_there_is_kept_and_another_protocol_refused(lesion_file):

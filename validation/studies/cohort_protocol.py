@@ -17,6 +17,7 @@ from validation.change import Displacement, ExponentialEdema, TissueChange
 from validation.studies.plan_settings import STOCK
 
 CM_PER_MM = 0.1
+LARGEST_VOXEL_MM = 2.5  # twice as much is the most that a dose grid takes
 _SHARES_OF_DRAW = 4  # prescription, strength, edema, its half-life
 
 
@@ -121,7 +122,7 @@ class CohortProtocol:
     verification_day : float
         Day of the CT on which the implant is verified.
     voxel_mm : float
-        Edge of the voxels of either engine.
+        Edge of the voxels of either engine; at most 2.5, for indices are computed on voxels twice as large too.
     uncertainty : float
         Monte Carlo stops at this mean relative type A uncertainty over the target's voxels.
 
@@ -169,7 +170,7 @@ class CohortProtocol:
             ("cohort seed", self.cohort_seed, 0, 2**31 - 1),
             ("loss", self.loss, 0.0, 0.5),
             ("day of verification", self.verification_day, 0.0, 365.0),
-            ("voxel", self.voxel_mm, 0.2, 5.0),
+            ("voxel", self.voxel_mm, 0.2, LARGEST_VOXEL_MM),
             ("uncertainty", self.uncertainty, 1e-4, 1.0),
         ):
             if not least <= value <= most:
