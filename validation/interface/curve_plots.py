@@ -21,6 +21,7 @@ from validation.studies.compare import Comparison
 
 # Okabe and Ito's palette on white, told apart with any colour vision.
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+OF_SEEDS = (COLOURS[1], COLOURS[3], COLOURS[4], COLOURS[5])
 DVH_POINTS = 400
 HIGHEST_DOSE = 3.0  # of the prescription: beyond it lie the seeds' surroundings
 COVERAGE = 2.0  # standard uncertainties of a band or bar
@@ -91,8 +92,9 @@ def plot_radial_dose_function(seed: xr.Dataset, ax: Axes | None) -> Axes:
     ax = ax or plt.subplots(layout="constrained")[1]
     g = seed.radial_dose_function_line.dropna("r")
     u = seed.radial_dose_function_line_std_dev.sel(r=g.r)
+    colour = OF_SEEDS[len(ax.containers) % len(OF_SEEDS)]  # the next one, where a seed is drawn already
     ax.errorbar(
-        g.r, g, COVERAGE * u, color=COLOURS[1], marker=".", capsize=2,
+        g.r, g, COVERAGE * u, color=colour, marker=".", capsize=2,
         label=f"{seed.attrs['seed_model']}, Monte Carlo, k = {COVERAGE:g}",
     )  # fmt: skip
     if (source := consensus_source(seed.attrs["seed_model"])) is not None:

@@ -237,6 +237,7 @@ def _draw_image(ax: Axes, dataset: xr.Dataset, case: Case | None, plane: Plane) 
     else:
         return
     low, high = WINDOW
+    ax.set_facecolor("black")  # the dose grid may reach beyond the CT
     ax.imshow(grey, extent=extent, origin="lower", cmap="gray", vmin=low, vmax=high)
 
 
