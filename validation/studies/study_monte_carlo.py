@@ -112,6 +112,7 @@ class MemberSimulations:
         value, cost = np.empty(shape), np.empty(len(members))
         halves = np.empty((2, PARTS - 1, *shape))
         self._prepare(scenarios)
+        prepared = dict(self._geometries)
         for row, member in enumerate(members):
             start = time.process_time()
             for k, scenario in enumerate(scenarios):
@@ -121,6 +122,8 @@ class MemberSimulations:
                 for half in np.ndindex(2, PARTS - 1):
                     halves[(*half, row, k)] = self.voxels.indices(of_halves[half])
             cost[row] = time.process_time() - start
+            # Geometries at a member's own late moves are no other member's.
+            self._geometries = dict(prepared)
             if on_member:
                 on_member(row + 1)
         return MonteCarloValues(value, halves, cost)
