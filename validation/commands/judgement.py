@@ -67,12 +67,21 @@ def report(
             help="difference budget of seedmc budget; without it budget.h5 beside the comparison, if it fits",
         ),
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="comparison of the plan, where COMPARISON is of the implant: indices of both side by side",
+        ),
+    ] = None,
 ) -> None:
     """Write the report of a comparison.
 
     One HTML file that opens offline.
 
     Example: seedmc report comparison.h5 --out report.html
+
+    Example: seedmc report after/comparison.h5 --before before/comparison.h5 --out report.html
     """
     from validation.report.report import write_report
     from validation.studies.budget_dataset import budget_beside
@@ -82,5 +91,5 @@ def report(
     shares, note = budget_beside(found, comparison, budget)
     if note:
         typer.echo(note)
-    write_report(found, out, shares)
+    write_report(found, out, shares, Comparison.read(before) if before else None)
     typer.echo(f"report -> {out}")

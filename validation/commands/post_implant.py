@@ -115,6 +115,7 @@ def post_implant(
                 out,
                 lambda c, folder: _simulate(c, folder, reporter, finder.voxel, uncertainty, threads),
             )
+            _write_report_of_both(out)
     files = write_check(check, out)
     page = write_page(check, out / "post_implant.html")
     typer.echo(table_text(check))
@@ -122,6 +123,18 @@ def post_implant(
         typer.echo(f"note: {warning}")
     typer.echo(f"{', '.join(str(f) for f in files)}")
     typer.echo(f"The page is {page.resolve()}")
+
+
+def _write_report_of_both(folder: Path) -> None:
+    """The report of the implant again, with the plan's indices beside its own."""
+    from validation.report.report import write_report
+    from validation.studies.budget_dataset import budget_beside
+    from validation.studies.compare import Comparison
+
+    file = folder / "after" / "comparison.h5"
+    after = Comparison.read(file)
+    before = Comparison.read(folder / "before" / "comparison.h5")
+    write_report(after, file.with_name("report.html"), budget_beside(after, file)[0], before)
 
 
 def _simulate(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
-from mcsim.hdf5_file import created_by
 from validation.report.figures_seed import anisotropy_figure, radial_figure, spectrum_figure
 from validation.report.number_text import NOT_DEFINED, measured, number
+from validation.report.page import render_page, write_text
 from validation.report.plotly_figure import embedded
+from validation.report.software import software_facts
 
 _STRENGTH_SCALE = 1e14  # strengths are near 1e-14 Gy cm² per history
 _PER_THOUSAND = 1e3
@@ -48,14 +46,14 @@ def render(data: xr.Dataset, drawing: str, consensus: xr.Dataset | None = None) 
     str
         HTML with style sheet, plotly.js, drawing and data inside.
     """
-    environment = Environment(
-        loader=PackageLoader("validation.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("characterisation.html").render(
+    return render_page(
+        "characterisation.html",
+        plotly=True,
+        digests=[
+            ("Seed digest", str(data.attrs["seed_digest"])),
+            ("settings digest", str(data.attrs["settings_digest"])),
+        ],
+        software=software_facts(),
         anisotropy=embedded(anisotropy_figure(data, consensus), "anisotropy"),
         anisotropy_rows=_anisotropy_rows(data),
         angles=[number(float(t), 0) for t in data.theta.values],
@@ -63,13 +61,11 @@ def render(data: xr.Dataset, drawing: str, consensus: xr.Dataset | None = None) 
         along=[f"{z:g}" for z in data.along.values],
         attributes=data.attrs,
         consensus=consensus,
-        created_by=created_by(),
         differences=[] if consensus is None else _differences(data, consensus),
         drawing=Markup(drawing),
         facts=facts(data),
         fluorescence=_fluorescence(data),
         histories=f"{data.attrs['histories']:.3g}",
-        plotly_js=Markup(get_plotlyjs()),
         radial=embedded(radial_figure(data, consensus), "radial"),
         radial_rows=_radial_rows(data),
         spectrum=embedded(spectrum_figure(data), "spectrum"),
@@ -78,10 +74,7 @@ def render(data: xr.Dataset, drawing: str, consensus: xr.Dataset | None = None) 
 
 def write_page(path: str | Path, data: xr.Dataset, drawing: str, consensus: xr.Dataset | None = None) -> None:
     """Write the page, whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(render(data, drawing, consensus), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, render(data, drawing, consensus))
 
 
 def facts(data: xr.Dataset) -> list[Fact]:

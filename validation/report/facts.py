@@ -117,9 +117,19 @@ def case_facts(comparison: Comparison) -> list[tuple[str, str]]:
         ("CT numbers on it", f"{number(low, 0)} … {number(high, 0)} HU"),
     ]
     provenance = json.loads(attributes["case_provenance"])
-    return facts + [
-        (str(key).replace("_", " ").capitalize(), str(value)) for key, value in provenance.items()
-    ]
+    return facts + [(_heading(str(key)), str(value)) for key, value in provenance.items()]
+
+
+def _heading(key: str) -> str:
+    """Name of a part of a case's provenance; what is written in capitals stays so.
+
+    Examples
+    --------
+    >>> _heading("plan_digest"), _heading("ct")
+    ('Plan digest', 'CT')
+    """
+    words = key.replace("_", " ")
+    return words.upper() if words in {"ct"} else words[:1].upper() + words[1:]
 
 
 def settings_notes(comparison: Comparison) -> list[tuple[str, str]]:

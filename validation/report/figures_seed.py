@@ -35,7 +35,7 @@ def spectrum_figure(data: xr.Dataset) -> go.Figure:
     share = float(data.photons_per_history.sel(opening="all") / data.photons_per_history.sel(opening="wafac"))
     for name, factor, label, colour in (
         ("spectrum", 1.0, "all photons leaving the seed", COLOURS[0]),
-        ("spectrum_in_aperture", share, "in the WAFAC aperture, scaled to the same number", COLOURS[1]),
+        ("spectrum_in_aperture", share, "in the WAFAC aperture, scaled", COLOURS[1]),
     ):
         values = data[name].values * factor
         figure.add_scatter(

@@ -53,12 +53,14 @@ def anchored(body: str) -> Anchored:
 title=Markup('The dose'))])
     """
     entries: list[Entry] = []
+    taken = set(_IDENTIFIER.findall(body))
 
     def named(found: re.Match[str]) -> str:
         attributes, space, of_heading, heading = found.groups()
         title = _TAG.sub("", heading).strip()
         given = _IDENTIFIER.search(attributes)
-        identifier = given.group(1) if given else _identifier(title, {entry.identifier for entry in entries})
+        identifier = given.group(1) if given else _identifier(title, taken)
+        taken.add(identifier)
         entries.append(Entry(identifier, Markup(title)))
         attributes = attributes if given else f'{attributes} id="{identifier}"'
         return f"<section{attributes}>{space}<h2{of_heading}>{heading}</h2>"

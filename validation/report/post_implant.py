@@ -2,67 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from mcsim.hdf5_file import created_by
-from validation.case.whole_file import whole_file
-from validation.evaluate.indices import INDICES
-from validation.report.number_text import NOT_DEFINED, decimals, measured, number
+from validation.report.before_after import before_after_table, heads
+from validation.report.before_after import cells as cells_of
+from validation.report.glossary import Glossary, define
+from validation.report.number_text import NOT_DEFINED, number
+from validation.report.page import render_page, write_text
 from validation.report.post_implant_figures import as_image, displacements, projections
+from validation.report.references import References
+from validation.report.software import software_facts
+from validation.report.tables import with_unit
 from validation.studies.post_implant import PostImplant
-from validation.studies.post_implant_indices import IndexChange
-
-
-@dataclass(frozen=True)
-class ChangeRow:
-    """One index as printed; every number with its unit."""
-
-    structure: str
-    index: str
-    definition: str
-    before: str
-    after: str
-    change: str
-
-
-def change_rows(rows: Sequence[IndexChange]) -> list[ChangeRow]:
-    """Indices before and after as text.
-
-    Parameters
-    ----------
-    rows : sequence of IndexChange
-        Of one engine.
-
-    Returns
-    -------
-    list of ChangeRow
-    """
-    told = {index.name: index.definition for index in INDICES}
-    texts = []
-    for row in rows:
-        u = float(np.hypot(row.before_std_dev, row.after_std_dev))
-        unit = "" if row.unit == "1" else f"\u00a0{row.unit}"
-        change_unit = "\u00a0pp" if row.unit == "%" else unit
-        change = measured(row.change, u, row.unit, sign=True)
-        if change != NOT_DEFINED:
-            change += change_unit
-        if row.unit == "Gy" and row.before > 0 and np.isfinite(row.change):
-            change += f" ({number(100 * row.change / row.before, 1, sign=True)}\u00a0%)"
-        before, after = (
-            _with(measured(v, s, row.unit) if s > 0 else number(v, decimals(s, row.unit)), unit)
-            for v, s in ((row.before, row.before_std_dev), (row.after, row.after_std_dev))
-        )
-        texts.append(ChangeRow(row.structure, row.index, told.get(row.index, ""), before, after, change))
-    return texts
-
-
-def _with(text: str, unit: str) -> str:
-    return text if text == NOT_DEFINED else text + unit
 
 
 def displacement_rows(check: PostImplant) -> list[tuple[str, str]]:
@@ -81,13 +34,14 @@ def displacement_rows(check: PostImplant) -> list[tuple[str, str]]:
     s = check.statistics
 
     def mm(value: float, sign: bool = False) -> str:
-        return _with(number(10 * value, 1, sign=sign), "\u00a0mm")
+        return with_unit(number(10 * value, 1, sign=sign), "mm")
 
     def percent(value: float) -> str:
         return f"{number(100 * value, 1)}\u00a0%"
 
     def degrees(value: float) -> str:
-        return _with(number(np.degrees(value), 0), "°")
+        text = number(np.degrees(value), 0)
+        return text if text == NOT_DEFINED else f"{text}°"
 
     axes = ("x (to left)", "y (to back)", "z (to head)")
     rows = [
@@ -130,7 +84,7 @@ def table_text(check: PostImplant) -> str:
     lines = []
     for engine, rows in check.changes.items():
         cells = [("", "", "planned", "implanted", "change")]
-        cells += [(r.structure, r.index, r.before, r.after, r.change) for r in change_rows(rows)]
+        cells += [(r.structure, r.index, *cells_of(r)) for r in rows]
         widths = [max(len(c[k]) for c in cells) for k in range(5)]
         lines.append(f"{engine}, prescription {check.plan.prescription.dose_gy:g} Gy")
         for c in cells:
@@ -152,16 +106,20 @@ def render(check: PostImplant) -> str:
     str
         HTML with style sheet and figures inside; all text from files is escaped.
     """
-    environment = Environment(
-        loader=PackageLoader("validation.report", "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
     found = check.found
-    return environment.get_template("post_implant.html").render(
+    glossary, references = Glossary(), References()
+    return render_page(
+        "post_implant.html",
         check=check,
-        created_by=created_by(),
+        cite=references.cite,
+        references=references,
+        glossary=glossary,
+        note=glossary.note,
+        explain=glossary.explain,
         displacement=displacement_rows(check),
-        engines={engine: change_rows(rows) for engine, rows in check.changes.items()},
+        doses={engine: define(engine) for engine in check.changes},
+        heads=heads(check.changes),
+        tables=before_after_table(check.changes),
         found=len(found),
         merged=int(sum(np.count_nonzero(found.cluster == c) > 1 for c in found.cluster)),
         resolved=int(found.resolved.sum()),
@@ -169,6 +127,8 @@ def render(check: PostImplant) -> str:
         uncertainty=number(10 * float(np.median(found.position_std_dev)), 2),
         projections=as_image(projections(check)),
         displacements=as_image(displacements(check)),
+        software=software_facts(),
+        digests=[("Plan digest", check.plan.digest()), ("implant digest", check.post.digest())],
     )
 
 
@@ -186,7 +146,4 @@ def write_page(check: PostImplant, path: Path) -> Path:
     -------
     path
     """
-    text = render(check)
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
+    return write_text(path, render(check))

@@ -28,6 +28,7 @@ _ORGAN_INDICES = ("D0.1cc", "D2cc", "mean dose", "V100")
 _BUDGET_INDICES = ("D90", "V100", "mean dose")
 _ROLE_ORDER = ("target", "organ", "avoidance", "cavity", "other", "external")
 FULLY_COVERED = 99.0  # %; below, the report says that a structure leaves the dose grid
+_NOTHING = 0.05  # %: volumes below are 0.0 %, their noise says nothing
 _VOLUME_OF = {"D2cc": 2.0, "D0.1cc": 0.1}  # cm³
 
 
@@ -188,6 +189,8 @@ def _index_row(comparison: Comparison, structure: str, index: str) -> IndexRow:
     if index in _VOLUME_OF and not any(map(math.isfinite, values)):
         absent = f"not defined below {_VOLUME_OF[index]:g} cm³"
         return IndexRow(index, definition, absent, absent, "", *(NOT_DEFINED,) * 3)
+    if unit == "%" and max(map(abs, values[:2])) < _NOTHING:
+        u = math.nan
     places = decimals(u, unit)
     change = {"%": "pp"}.get(unit, unit)
     absolute = with_unit(measured(value - known, u, unit, sign=True), change)
