@@ -128,7 +128,9 @@ def _structures(context: typer.Context) -> list[str]:
     """Names of the structures of a case file, without reading the rest of it; of the built-in neck."""
     import h5py
 
-    for given in (context.params.get(key) for key in ("case", "source", "plan_case")):
+    # words before an option that still lacks its value are not divided among the parameters yet
+    words = [context.params.get(key) for key in ("case", "source", "plan_case")] + list(context.args)
+    for given in words:
         if str(given) in BUILT_IN_CASES and not Path(str(given)).exists():
             from validation.case import built_in
 
