@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from validation.commands.completion import case_or_file, catalogued_seed
 from validation.commands.option_groups import unfold
 from validation.commands.options import CaseOptions
 from validation.commands.simulation_options import PhantomOptions
-from validation.studies.inspect_section import Section
+
+if TYPE_CHECKING:
+    from validation.studies.inspect_section import Section
 
 # Where the output is no terminal; wide enough for names of structures and media.
 _PAGE_WIDTH = 120
