@@ -191,5 +191,7 @@ def test_what_cannot_be_looked_at_is_refused(
 
 def test_text_that_is_no_curve_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
-    with pytest.raises(InvalidInput, match=r"is of no known type, expected an HDF5 or JSON file .* a CT curve"):
+    with pytest.raises(
+        InvalidInput, match=r"is of no known type, expected an HDF5 or JSON file .* a CT curve"
+    ):
         describe(str(tmp_path / "notes.txt"), CaseChoice(), OPTIONS)
