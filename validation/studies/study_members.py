@@ -25,7 +25,7 @@ from validation.studies.study_file import ENGINES, MEMBER_OF, Study, empty_datas
 from validation.studies.study_maps import MapPlane, map_plane, mapped_scenarios, monte_carlo_maps, tg43_maps
 from validation.studies.study_monte_carlo import MemberSimulations, monte_carlo_options, tissue_ratio
 from validation.studies.study_settings import PARTS, StudySettings, plain_digest, refuse_other_case
-from validation.studies.study_sobol import design_rows, sobol_field, sobol_members
+from validation.studies.study_sobol import design_rows, extreme_changes, sobol_members
 from validation.studies.study_tg43 import tg43_members
 from validation.studies.study_voxels import StudyVoxels, study_voxels
 from validation.studies.tg43_dose import find_source, source_digest
@@ -308,8 +308,16 @@ def new_settings(case: Case, source: SourceData | None = None, **values: object)
     study_voxels(case, settings)
     for alternative in settings.alternatives:
         monte_carlo_options(settings_with(settings, alternative))
-    for scenario in settings.scenarios:
-        if change := settings.change(scenario):
-            change.field(case)
-    sobol_field(case, settings)
+    _refuse_folding(case, settings)
     return settings
+
+
+def _refuse_folding(case: Case, settings: StudySettings) -> None:
+    """Refuse volumes that the tissue of a case cannot be carried to, before any job begins."""
+    changes = [c for scenario in settings.scenarios if (c := settings.change(scenario))]
+    changes += extreme_changes(settings)
+    if changes:
+        field = changes[0].field(case)
+        for change in changes:
+            for day in (0.0, *change.course.breakpoints_d, float("inf")):
+                field.require(float(change.ratio(day)))

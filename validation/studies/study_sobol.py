@@ -23,7 +23,7 @@ from scipy import stats
 from mcsim.invalid_input import InvalidInput
 from tg43 import SourceData
 from validation.case import Case
-from validation.change import TissueChange, TissueField, displaced_seeds, ensemble_changed_dose
+from validation.change import TissueChange, displaced_seeds, ensemble_changed_dose
 from validation.studies.study_scenario import Scenario
 from validation.studies.study_settings import CM_PER_MM, StudySettings
 from validation.studies.study_voxels import STUDIED, StudyVoxels
@@ -157,8 +157,8 @@ def change_at(settings: StudySettings, factors: dict[str, float]) -> TissueChang
     )
 
 
-def _extremes(settings: StudySettings) -> list[TissueChange | None]:
-    """Changes of the tissue at the ends of the ranges."""
+def extreme_changes(settings: StudySettings) -> list[TissueChange]:
+    """Changes of the tissue at the ends of the factors' ranges; none where it changes in none."""
     ends = {
         "edema_half_life": settings.sobol_half_life_d[1:],
         "edema": settings.sobol_edema,
@@ -166,25 +166,8 @@ def _extremes(settings: StudySettings) -> list[TissueChange | None]:
         SHRINKAGE_RATE: settings.sobol_shrinkage_per_d[1:],
     }
     chosen = {name: values for name, values in ends.items() if name in factor_names(settings)}
-    return [change_at(settings, dict(zip(chosen, c, strict=True))) for c in product(*chosen.values())]
-
-
-def sobol_field(case: Case, settings: StudySettings) -> TissueField | None:
-    """The displacement field common to all samples; None if tissue changes in none.
-
-    Raises
-    ------
-    InvalidInput
-        An end of a range is a volume that the tissue cannot be carried to.
-    """
-    changes = [c for c in _extremes(settings) if c is not None]
-    if not changes:
-        return None
-    field = changes[0].field(case)
-    for change in changes:
-        for day in (0.0, np.inf):
-            field.require(float(change.ratio(day)))
-    return field
+    found = (change_at(settings, dict(zip(chosen, c, strict=True))) for c in product(*chosen.values()))
+    return [change for change in found if change is not None]
 
 
 def sobol_members(
@@ -212,11 +195,12 @@ def sobol_members(
         change_at(settings, {name: float(values[k]) for name, values in flat.items()})
         for k in range(n_rows * n)
     ]
+    extremes = extreme_changes(settings)
     found = ensemble_changed_dose(
         voxels.indices, voxels.points, seeds,
         flat["calibration"][:, None] * case.implant.air_kerma_strengths,
         case.implant.half_life_d + flat["half_life"], source,
-        change=changes, field=sobol_field(case, settings), level=settings.time_level, threads=threads,
+        change=changes, field=extremes[0].field(case) if extremes else None, level=settings.time_level, threads=threads,
     )  # fmt: skip
     values = found.values.reshape(n_rows, n, len(voxels.names), len(STUDIED))
     cost = (time.process_time() - start) / max(1, n)
