@@ -34,6 +34,8 @@ _LARGEST_Z = 10.0  # drawn in one colour beyond
 _LOWEST_LOG = -12.0  # exp(−12) of the prescription, below anything drawn
 #: CT numbers from black to white, HU: soft tissue, in this many steps.
 WINDOW, GREYS = (-160.0, 240.0), 255
+#: Grey of the highest CT number.
+BRIGHTEST = "#a0a0a0"
 _DIFFERENCE_RANGES = (5, 10, 20, 30, 50, 100)
 # Pale, so that they stand back behind isodoses on grey; told apart by their dashes (px), the target by a full line.
 _OUTLINES = (
@@ -139,6 +141,7 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
         "range": _difference_range(comparison),
         "ranges": list(_DIFFERENCE_RANGES),
         "window": list(WINDOW),
+        "brightest": BRIGHTEST,
         "media": [str(name).replace("_", " ") for name in data.medium_name.values],
         "structures": [
             {

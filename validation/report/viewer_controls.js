@@ -104,6 +104,7 @@
     bar.style.background = "linear-gradient(to right," + kind.colours.map(([p, c]) => c + " " + 100 * p + "%").join(",") + ")";
     element("scale-low").textContent = (low < 0 ? "−" + -low : low) + kind.unit;
     element("scale-high").textContent = (low < 0 ? "+" : "") + high + kind.unit;
+    element("map-name").textContent = state.map.name; // on paper, where lists are left out
     element("range-choice").hidden = state.map.kind !== "percent";
   }
 
@@ -135,6 +136,8 @@
     const kind = element("plane-kind").value;
     document.querySelectorAll("#plane-controls [data-for]").forEach((part) => { part.hidden = !part.dataset.for.split(" ").includes(kind); });
     ["plane-roll", "plane-turn", "plane-tilt"].forEach(angle);
+    const chosen = Array.from(document.querySelectorAll("#plane-controls select")).filter((list) => !list.parentElement.hidden);
+    element("plane-name").textContent = "Plane " + chosen.map((list) => list.selectedOptions[0].textContent).join(", ");
   }
 
   function wireFigures(name) {

@@ -19,13 +19,11 @@ FloatArray = NDArray[np.float64]
 
 #: Triangles of a surface: a coarser field is used above …
 ENOUGH = 6000
-#: … unless the structure is thinner than its blocks: it would get holes, and no level near one half gives its volume.
-LOWEST_LEVEL = 0.3
-#: Triangles that no surface may have.
+#: … unless that tears holes into it, as into a structure thinner than the blocks, and it has no more than this.
 MOST = 30000
 _LEVELS = (0.02, 0.98)
 _BELOW = -3.0  # ln of 5 % of the isodose: what lies below draws the surface no further
-_VOLUME = 0.002  # relative: what is left of the difference of volume
+_ENOUGH_LEVEL = 0.002  # to which a level is sought
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +46,16 @@ class Surface:
         """Volume inside, cm³, by the divergence theorem: Σ a · (b × c) / 6."""
         a, b, c = (self.vertices[self.triangles[:, k]] for k in range(3))
         return float(abs(np.einsum("ij,ij->i", a, np.cross(b, c)).sum()) / 6)
+
+    @property
+    def handles(self) -> int:
+        """Holes through it, all parts together: parts − (V − E + F) / 2 with E = 3 F / 2."""
+        n = len(self.vertices)
+        sides = (self.triangles[:, [0, 1]], self.triangles[:, [1, 2]])
+        first, second = np.concatenate(sides).T
+        joined = scipy.sparse.coo_array((np.ones(first.size, bool), (first, second)), shape=(n, n))
+        parts = int(scipy.sparse.csgraph.connected_components(joined, directed=False)[0])
+        return round(parts - (n - 0.5 * len(self.triangles)) / 2)
 
 
 def structure_surface(fraction: NDArray[np.floating], first: FloatArray, step: FloatArray) -> Surface | None:
@@ -82,22 +90,22 @@ def structure_surface(fraction: NDArray[np.floating], first: FloatArray, step: F
         return None
     volume = float(grid.values.sum() * step.prod())
 
-    def at_right_level(block: int) -> tuple[float, Surface]:
+    def at_right_level(block: int) -> Surface:
         coarse = grid.in_blocks(block, 0.0)
         at = [coarse.surface(level, 0.0) for level in _LEVELS]
         if not at[0].volume > volume > at[1].volume:
-            return 0.5, coarse.surface(0.5, 0.0)
+            return coarse.surface(0.5, 0.0)
         level = scipy.optimize.brentq(
-            lambda level: coarse.surface(level, 0.0).volume / volume - 1, *_LEVELS, xtol=_VOLUME
+            lambda level: coarse.surface(level, 0.0).volume / volume - 1, *_LEVELS, xtol=_ENOUGH_LEVEL
         )
-        return float(level), coarse.surface(float(level), 0.0)
+        return coarse.surface(float(level), 0.0)
 
-    _, chosen = at_right_level(1)
-    block = 1
+    chosen = at_right_level(1)
+    block, handles = 1, chosen.handles
     while len(chosen.triangles) > ENOUGH:
         block += 1
-        level, coarse = at_right_level(block)
-        if level < LOWEST_LEVEL and len(chosen.triangles) <= MOST:
+        coarse = at_right_level(block)
+        if coarse.handles > handles and len(chosen.triangles) <= MOST:
             break
         chosen = coarse
     return chosen
