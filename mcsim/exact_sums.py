@@ -88,7 +88,8 @@ class ExactSums:
             some = slice(first, first + AT_ONCE)
             high, low, total = (p[some if chosen is None else chosen[some]].astype(long) for p in parts)
             squares = high * long(2.0) ** 64 + low
-            spread = np.maximum(squares - total * total / batches, 0.0) / (batches * (batches - 1.0))
+            with np.errstate(divide="ignore", invalid="ignore"):  # a checkpoint of one batch: not known
+                spread = np.maximum(squares - total * total / batches, 0.0) / (batches * (batches - 1.0))
             variance[some] = spread * long(QUANTUM) ** 2
         return variance.reshape(self.total.shape) if chosen is None else variance
 
