@@ -35,6 +35,7 @@ class Reporter:
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._last_line = -LINE_INTERVAL_S
+        self._announced = False
         self._pace = _Pace()
         self._histories = _Pace()
         self._watch = CompileWatch(self._compiling)
@@ -115,8 +116,13 @@ class Reporter:
             print(line, file=sys.stderr, flush=True)
 
     def _compiling(self, transport: bool) -> None:
-        long = " (about half a minute)" if transport else ""
-        self._line(f"compiling{' the Monte Carlo' if transport else ''}, once per machine and version{long}")
+        what = "compiling the Monte Carlo kernels" if transport else "compiling"
+        if transport and not self._announced:
+            what += ", once per machine and version: about half a minute in all"
+        elif not self._announced:
+            what += ", once per machine and version"
+        self._announced = self._announced or transport
+        self._line(what)
         self._wait("compiling")
 
     def _compiled(self) -> None:

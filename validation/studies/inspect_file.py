@@ -158,7 +158,7 @@ def _json_describer(path: Path, entry: dict[str, Any]) -> Callable[[], list[Sect
         (entry.get("format") == FILE_FORMAT, lambda: describe_tissues(read_media_settings(str(path)))),
         (filetype == POST_IMPLANT, lambda: describe_post_implant(path, entry)),
         (filetype == "seedmc-study-settings", lambda: describe_study_settings(path)),
-        (filetype == "seedmc-validation-record", lambda: describe_validation_record(path)),
+        (filetype == "seedmc-validation-record", lambda: describe_validation_record(entry)),
         (keys >= {"target_doses", "organ_doses", "limits", "needles"}, lambda: describe_plan_summary(entry)),
         (keys >= {"rows", "rounds", "machine"}, lambda: describe_performance_record(entry)),
         (keys >= {"radial_dose_function", "anisotropy_function"}, lambda: describe_tg43_table(path)),

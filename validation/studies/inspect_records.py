@@ -17,25 +17,27 @@ _VERDICTS = {"agrees": "agree", "misses, explained": "miss, explained", "misses"
 POST_IMPLANT, POST_IMPLANT_MAJOR = "seedmc-post-implant", "1"
 
 
-def describe_validation_record(path: Path) -> list[Section]:
+def describe_validation_record(entry: Mapping[str, Any]) -> list[Section]:
     """Sections on a validation record: verdicts by group, and what misses."""
-    from validation.record.record import read_record
-
-    record = read_record(path)
-    counts = {
-        group: Counter(str(c.verdict) for c in record.checks if c.group == group) for group in record.groups
-    }
+    checks, made = entry["checks"], entry["made_with"]
+    counts: dict[str, Counter[str]] = {}
+    for check in checks:
+        counts.setdefault(str(check["group"]), Counter())[str(check["verdict"])] += 1
     total = sum(counts.values(), Counter())
-    rows = [(group, *(str(counts[group][verdict]) for verdict in _VERDICTS)) for group in record.groups]
-    missed = [(c.name, f"{c.value:.6g}", f"{c.reference:.6g}", c.unit) for c in record.missed]
-    made = record.made_with
+    rows = [(group, *(str(count[verdict]) for verdict in _VERDICTS)) for group, count in counts.items()]
+    missed = [
+        (str(c["name"]), short(c["value"]), short(c["reference"]), str(c["unit"]))
+        for c in checks
+        if c["verdict"] == "misses"
+    ]
     return [
         facts("Validation record", [
-            ("mode", record.mode),
-            ("date", record.date),
-            ("checks", f"{len(record.checks)}: {'; '.join(f'{total[v]} {w}' for v, w in _VERDICTS.items())}"),
-            ("run time", f"{sum(record.run_time_s.values()):.0f} s in {len(record.rooms)} parts"),
-            ("left out", str(len(record.left_out))),
+            ("format version", str(entry["format_version"])),
+            ("mode", str(entry["mode"])),
+            ("date", str(entry["date"])),
+            ("checks", f"{len(checks)}: {'; '.join(f'{total[v]} {w}' for v, w in _VERDICTS.items())}"),
+            ("run time", f"{sum(entry['run_time_s'].values()):.0f} s in {len(entry['rooms'])} parts"),
+            ("left out", str(len(entry["left_out"]))),
             *((key, short(made[key])) for key in made if key not in ("scipy", "h5py", "xarray", "matplotlib")),
         ]),
         Section("Verdicts by group", ("group", *_VERDICTS.values()), tuple(rows)),
