@@ -25,6 +25,7 @@ class FolderLinks(Transform):
     def apply(self) -> None:
         """Change the references of one page."""
         page = Path(self.document["source"])
+        site = self.document.settings.env.srcdir.resolve()
         for reference in list(self.document.findall(addnodes.pending_xref)):
             target = str(reference.get("reftarget", ""))
             if reference.get("refdomain") not in {"doc", None} or "://" in target or target.startswith("#"):
@@ -33,7 +34,19 @@ class FolderLinks(Transform):
             if not folder.is_dir():
                 continue
             if (folder / "index.md").is_file():
-                reference["reftarget"] = f"{target.rstrip('/')}/index.md"
+                page_of_folder = f"/{(folder / 'index').resolve().relative_to(site)}"
+                reference.replace_self(
+                    addnodes.pending_xref(
+                        "",
+                        *reference.children,
+                        refdomain="std",
+                        reftype="doc",
+                        reftarget=page_of_folder,
+                        refexplicit=True,
+                        refwarn=True,
+                        refdoc=reference.get("refdoc"),
+                    )
+                )
             else:
                 reference.replace_self(nodes.literal("", reference.astext().rstrip("/") + "/"))
 
