@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import pytest
 import xarray as xr
 
-from validation import Case, compare, displacement_study, monte_carlo_dose, tg43_dose
+from validation import Case, characterise, compare, displacement_study, monte_carlo_dose, tg43_dose
 
 VOXEL = 0.4  # cm
 
@@ -39,15 +39,20 @@ def tg43(neck: Case) -> xr.Dataset:
 
 @pytest.fixture(scope="session")
 def comparison(neck: Case, monte_carlo: xr.Dataset, tg43: xr.Dataset) -> xr.Dataset:
-    return compare(neck, monte_carlo, tg43)
+    return compare(neck, monte_carlo, tg43, gamma=False)
 
 
 @pytest.fixture(scope="session")
 def study(neck: Case) -> xr.Dataset:
     return displacement_study(
-        neck, sigma=(0.1, 0.3), members=16, monte_carlo=6, sobol=0, voxel=VOXEL, histories=2_000,
-        tissue_histories=20_000, threads=1,
+        neck, sigma=0.3, members=16, monte_carlo=2, sobol=0, voxel=VOXEL, histories=2_000,
+        tissue_histories=20_000, structures=("PTV",), threads=1,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def seed() -> xr.Dataset:
+    return characterise("6711", histories=250_000, threads=1)
 
 
 @pytest.fixture(autouse=True)

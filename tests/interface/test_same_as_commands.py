@@ -115,20 +115,35 @@ def test_tg43_with_another_table(neck: Case, neck_file: Path, tmp_path: Path) ->
     same(tg43_dose(neck, voxel=0.4, source_data="mc:6711"), tmp_path / "tg43.h5")
 
 
-def test_comparison(
-    neck: Case, neck_file: Path, comparison: xr.Dataset, tg43: xr.Dataset, tmp_path: Path
-) -> None:
-    one, other, out = tmp_path / "monte_carlo.h5", tmp_path / "tg43.h5", tmp_path / "comparison.h5"
+@pytest.fixture
+def dose_files(neck: Case, tg43: xr.Dataset, tmp_path: Path) -> tuple[Path, Path]:
+    """Of Monte Carlo and TG-43."""
+    one, other = tmp_path / "monte_carlo.h5", tmp_path / "tg43.h5"
     monte_carlo_dose(neck, voxel=0.4, histories=400_000, file=one)
     tg43.seedmc.write(other)
-    run("compare", neck_file, one, other, "--out", out)
+    return one, other
+
+
+def test_comparison(
+    neck: Case, neck_file: Path, comparison: xr.Dataset, dose_files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "comparison.h5"
+    run("compare", neck_file, *dose_files, "--out", out, "--no-gamma")
     same(comparison, out)
     # Files and data sets, in any order
-    assert compare(neck, other, one).equals(comparison)
-    assert compare(neck, tg43, one).equals(comparison)
-    run("report", out, "--out", tmp_path / "report.html")
-    comparison.seedmc.write(tmp_path / "again.h5")
-    run("report", tmp_path / "again.h5", "--out", tmp_path / "again.html")
+    assert compare(neck, *dose_files[::-1], gamma=False).equals(comparison)
+
+
+@pytest.mark.slow
+def test_comparison_with_gamma_and_its_report(
+    neck: Case, neck_file: Path, monte_carlo: xr.Dataset, tg43: xr.Dataset, dose_files: tuple[Path, Path],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    found = compare(neck, monte_carlo, tg43)
+    run("compare", neck_file, *dose_files, "--out", tmp_path / "comparison.h5")
+    same(found, tmp_path / "comparison.h5")
+    found.seedmc.write(tmp_path / "again.h5")
+    run("report", tmp_path / "again.h5", "--out", tmp_path / "report.html")
 
 
 def test_characterisation(tmp_path: Path) -> None:
@@ -142,10 +157,12 @@ def test_characterisation(tmp_path: Path) -> None:
     assert table.dose_rate_constant == document["dose_rate_constant"]
 
 
+@pytest.mark.slow
 def test_study(neck_file: Path, study: xr.Dataset, tmp_path: Path) -> None:
     run(
-        "study", "displacement", neck_file, "--out", tmp_path, *COARSE, "--sigma-mm", "1,3", "--members", 16,
-        "--monte-carlo", 6, "--sobol", 0, "--histories", 2_000, "--tissue-histories", 20_000, "--quiet",
+        "study", "displacement", neck_file, "--out", tmp_path, *COARSE, "--sigma-mm", 3, "--structure", "PTV",
+        "--members", 16, "--monte-carlo", 2, "--sobol", 0, "--histories", 2_000, "--tissue-histories", 20_000,
+        "--quiet",
     )  # fmt: skip
     same(study, tmp_path / "study.h5")
     with h5py.File(tmp_path / "study.h5") as file:
