@@ -27,7 +27,7 @@ SETTINGS = {
 }
 STUDY = """\
 study,case,kind,tg43_members,monte_carlo_members,sigma_mm,options
-moved,neck,displacement,8,4,2,--histories 2000
+moved,neck,displacement,8,4,2,--histories 2000 --tissue-histories 20000 --map-members 2
 """
 ONE_JOB_EACH = {"batches_per_job": 4, "tg43_members_per_job": 8, "monte_carlo_members_per_job": 4}
 SCATTERED = {"batches_per_job": 2, "tg43_members_per_job": 4, "monte_carlo_members_per_job": 2}

@@ -23,7 +23,7 @@ from validation.studies.study_summary import summarised
 
 SMALL = [
     "--voxel", "4", "--sigma-mm", "4", "--histories", "2000", "--tissue-histories", "20000", "--structure", "PTV",
-    "--structure", "CAROTID", "--alternative", "media:water_body", "--map-members", "2",
+    "--structure", "CAROTID", "--alternative", "media:water_body", "--map-members", "1",
 ]  # fmt: skip
 SIZE = ["--members", "40", "--monte-carlo", "6", "--sobol", "16"]
 

@@ -16,11 +16,21 @@ from validation.commands.study import study_app
 
 WORKFLOW = Path(__file__).parents[2] / "workflow"
 Snakemake = Callable[..., subprocess.CompletedProcess[str]]
-COLUMNS = ("study", "case", "kind", "tg43_members", "monte_carlo_members", "sigma_mm", "edema", "options")
+COLUMNS = (
+    "study",
+    "case",
+    "kind",
+    "tg43_members",
+    "monte_carlo_members",
+    "sigma_mm",
+    "edema",
+    "alternatives",
+    "options",
+)
 ROWS = (
-    ("still", "neck", "displacement", "100", "0", "0", "", ""),
-    ("moved", "neck", "displacement", "100", "7", "1,2.5", "", "--media water"),
-    ("swollen", "other", "edema", "50", "4", "", "0.5", ""),
+    ("still", "neck", "displacement", "100", "0", "0", "", "", ""),
+    ("moved", "neck", "displacement", "100", "7", "1,2.5", "", "", "--media water"),
+    ("swollen", "other", "edema", "50", "4", "", "0.5", "media:water_body,curve:thorax", ""),
 )
 
 
@@ -50,6 +60,8 @@ def test_each_row_is_a_study_and_each_chunk_of_members_a_job(snakemake: Snakemak
         ("moved", "monte_carlo", "6:7"),
         ("moved", "tg43", "0:100"),
         ("still", "tg43", "0:100"),
+        ("swollen", "alternatives", "0:3"),
+        ("swollen", "alternatives", "3:4"),
         ("swollen", "monte_carlo", "0:3"),
         ("swollen", "monte_carlo", "3:4"),
         ("swollen", "tg43", "0:50"),
@@ -79,6 +91,7 @@ def test_columns_become_options_and_empty_cells_do_not(snakemake: Snakemake, tmp
     )
     swollen = re.search(r"seedmc study settings edema .*", output).group()
     assert "--edema 0.5" in swollen
+    assert "--alternative media:water_body --alternative curve:thorax " in swollen
     assert "--sigma-mm" not in swollen
 
 
@@ -86,13 +99,17 @@ def test_columns_become_options_and_empty_cells_do_not(snakemake: Snakemake, tmp
     ("rows", "others", "sentence"),
     [
         (
-            (ROWS[0], ("far", "neck", "displacement", "100", "0", "1,50", "", "")),
+            (ROWS[0], ("far", "neck", "displacement", "100", "0", "1,50", "", "", "")),
             {},
             "table.tsv.sigma_mm[1] is 50.0, expected a number of mm (50.0 is greater than the maximum of 30)",
         ),
-        ((("one", "neck", "displacement", "100", "1", "2", "", ""),), {}, "0 or from 2 (a spread needs two)"),
         (
-            (("a", "chest", "edema", "10", "0", "", "0.5", ""),),
+            (("one", "neck", "displacement", "100", "1", "2", "", "", ""),),
+            {},
+            "0 or from 2 (a spread needs two)",
+        ),
+        (
+            (("a", "chest", "edema", "10", "0", "", "0.5", "", ""),),
             {},
             "case is 'chest', expected a configured case (neck, other)",
         ),
@@ -102,9 +119,14 @@ def test_columns_become_options_and_empty_cells_do_not(snakemake: Snakemake, tmp
             "names neck/still more than once, expected a name of its own for each study",
         ),
         (
-            (("many", "neck", "displacement", "10", "9000", "2", "", ""),),
+            (("many", "neck", "displacement", "10", "9000", "2", "", "", ""),),
             {},
             "expected at most 1000 together (a job should be minutes of work). Raise batches_per_job or",
+        ),
+        (
+            (("a", "neck", "edema", "10", "6", "", "0.5", "paint:red", ""),),
+            {},
+            "table.tsv.alternatives[0] is 'paint:red', expected curve:NAME, media:NAME or seeds:NAME",
         ),
         (
             ROWS,
