@@ -159,7 +159,7 @@ class ComputingOptions:
         Literal["continue", "water", "vacuum"],
         typer.Option(help="beyond the image: its edge voxels go on; water; nothing"),
     ] = "continue"
-    hounsfield_curve: Annotated[str, typer.Option(help="packaged CT curve or TOML file")] = "neck"
+    hounsfield_curve: Annotated[str, typer.Option(help="packaged CT curve, or a file of your own")] = "neck"
     histories: Annotated[
         int, typer.Option(help="photons that leave their seeds, per Monte Carlo member and point in time")
     ] = 100_000
