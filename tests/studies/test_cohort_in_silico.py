@@ -15,6 +15,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from mcsim.invalid_input import InvalidInput
+from mcsim.simulation_settings import StoppingRule
 from validation.case import Case, built_in
 from validation.change import displaced_seeds
 from validation.cli import app
@@ -32,20 +33,18 @@ from validation.studies.cohort_in_silico import (
     write_comparison,
     write_tables,
 )
+from validation.studies.cohort_indices import ENGINES, STEPS, target_indices
 from validation.studies.cohort_intervals import describe
-from validation.studies.cohort_lesion import (
-    FILETYPE,
-    FORMAT_VERSION,
-    JUDGED,
-    STEPS,
-    compute_lesion,
-    read_lesion,
-)
+from validation.studies.cohort_lesion import FILETYPE, FORMAT_VERSION, JUDGED, compute_lesion, read_lesion
 from validation.studies.cohort_protocol import NUMBERS, PLACEMENTS, CohortProtocol
 from validation.studies.cohort_published import PUBLISHED, departure
+from validation.studies.compare import compare
 from validation.studies.dataset_file import write_dataset
+from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose
+from validation.studies.monte_carlo_dataset import monte_carlo_dataset
 from validation.studies.plan import NoPlan
 from validation.studies.post_implant_indices import tg43_indices
+from validation.studies.tg43_dose import tg43_dose
 
 # Coarse and noisy, for the chain only. Lesion 10 is small and planned at once.
 COARSE = CohortProtocol(voxel_mm=2.5, uncertainty=0.3)
@@ -249,6 +248,29 @@ def test_a_lesion_file_holds_what_its_cases_give(lesion_file):
     alone = data.variant_value.sel(variant="placement only", structure="PTV", index="D90")
     assert float(alone) == pytest.approx(tg43_indices(displaced, COARSE.voxel_cm)["PTV", "D90"], rel=1e-9)
     assert np.isfinite(data.variant_value.sel(structure="PTV", index=["D90", "D100", "V100"])).all()
+
+
+def test_indices_and_steps_are_those_of_a_comparison(tmp_path):
+    case, voxel = built_in("neck"), 0.4
+    monte_carlo_dose(case, MonteCarloOptions(voxel=voxel), StoppingRule(batches=(0, 20)), tmp_path / "mc.h5")
+    monte_carlo, tg43 = monte_carlo_dataset(tmp_path / "mc.h5", case), tg43_dose(case, voxel)
+    names = ("PTV", "GTV")
+    found = target_indices(case, monte_carlo, tg43, names, JUDGED)
+    expected = compare(case, monte_carlo, tg43, gamma=False).data.sel(structure=list(names))
+    chosen = expected.sel(index=list(JUDGED))
+    # A comparison keeps doses in single precision.
+    for values, name in (
+        (found.value, "index_value"),
+        (found.std_dev, "index_std_dev"),
+        (found.bias, "index_bias"),
+    ):
+        np.testing.assert_allclose(values, chosen[name], rtol=1e-3, atol=1e-4)
+    assert tuple(expected.engine.to_numpy()) == ENGINES
+    assert tuple(expected.budget_step.to_numpy()) == STEPS
+    np.testing.assert_allclose(found.steps, chosen.budget_value, rtol=1e-3)
+    np.testing.assert_allclose(found.volume, expected.structure_volume, rtol=1e-6)
+    np.testing.assert_allclose(found.media_share, expected.structure_medium, atol=1e-4)
+    assert found.media == tuple(expected.medium_name.to_numpy())
 
 
 def test_the_page_on_lesion_files_says_what_a_file_holds(lesion_file):

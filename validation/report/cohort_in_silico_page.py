@@ -12,8 +12,8 @@ from validation.report.number_text import NOT_DEFINED, number
 from validation.studies.cohort_dosimetry import CohortDosimetry
 from validation.studies.cohort_implant import CLOSEST, LADDER
 from validation.studies.cohort_in_silico import COLUMNS, LABELS, InSilicoCohort, row_of
+from validation.studies.cohort_indices import STEPS
 from validation.studies.cohort_intervals import Description
-from validation.studies.cohort_lesion import STEPS
 from validation.studies.cohort_protocol import PLACEMENTS
 from validation.studies.cohort_published import PUBLISHED, PUBLISHED_LESIONS, PublishedIndex, departure
 from validation.studies.cohort_variants import VARIANTS

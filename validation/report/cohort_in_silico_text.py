@@ -9,7 +9,7 @@ from validation.report.cohort import p_text
 from validation.report.number_text import number
 from validation.studies.cohort_dosimetry import CohortDosimetry
 from validation.studies.cohort_in_silico import InSilicoCohort, fat_and_engines, relative_to_plan, row_of
-from validation.studies.cohort_lesion import STEPS
+from validation.studies.cohort_indices import STEPS
 from validation.studies.cohort_published import PUBLISHED
 from validation.studies.cohort_variants import other_placement
 

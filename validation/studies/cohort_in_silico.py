@@ -16,8 +16,9 @@ from scipy import stats
 from mcsim.invalid_input import InvalidInput
 from validation.studies.cohort_csv import number_cell, write_rows
 from validation.studies.cohort_dosimetry import CohortDosimetry, DosimetryRow, cohort_dosimetry
+from validation.studies.cohort_indices import ENGINES
 from validation.studies.cohort_intervals import Description, describe
-from validation.studies.cohort_lesion import ENGINES, read_lesion
+from validation.studies.cohort_lesion import read_lesion
 from validation.studies.cohort_protocol import CohortProtocol
 from validation.studies.cohort_published import PUBLISHED
 from validation.studies.cohort_table import read_cohort_table
@@ -147,7 +148,9 @@ def collect_lesions(paths: Sequence[str | Path]) -> InSilicoCohort:
     joined = joined.assign_coords(lesion=numbers)
     for name in _OF_A_LESION:
         joined[name] = ("lesion", np.array([d.attrs[name] for d, _ in found]))
-    joined.attrs = {name: first.attrs[name] for name in ("protocol_digest", "created_by", "tg43_settings")}
+    joined.attrs = {
+        name: first.attrs[name] for name in ("protocol_digest", "created_by", "plan_tg43_settings")
+    }
     return InSilicoCohort(CohortProtocol.from_record(json.loads(str(first.attrs["protocol"]))), joined)
 
 

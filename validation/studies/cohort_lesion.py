@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from mcsim.invalid_input import InvalidInput
 from mcsim.simulation_settings import Progress, StoppingRule
 from validation.case import Case
+from validation.evaluate.indices import INDICES
 from validation.studies.cohort_implant import PlannedLesion, implanted, placed_seeds, plan_lesion, verified
+from validation.studies.cohort_indices import ENGINES, STEPS, TargetIndices, target_indices
 from validation.studies.cohort_protocol import CohortProtocol, LesionDraw
 from validation.studies.cohort_variants import VARIANTS, variant_indices
-from validation.studies.compare import Comparison, compare
 from validation.studies.dataset_file import put, read_dataset, write_dataset
 from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose
 from validation.studies.monte_carlo_dataset import monte_carlo_dataset
@@ -26,9 +27,7 @@ FloatArray = NDArray[np.float64]
 
 FILETYPE, FORMAT_VERSION, _MAJOR = "seedmc-cohort-lesion", "1.0", 1
 STATES = ("plan", "verification")
-ENGINES = ("monte_carlo", "tg43")
 JUDGED = ("D90", "D100", "D98", "V100", "V150", "V200", "DHI", "mean dose")
-STEPS = ("TG-43", "dose-rate constant", "radiation field", "dose to medium")
 _SIMULATIONS_PER_LESION = 2
 
 
@@ -83,22 +82,22 @@ def compute_lesion(
     planned = plan_lesion(draw, protocol.target, threads, say)
     plan = planned.plan.case
     after = verified(implanted(plan, placed_seeds(plan, protocol, number)), draw, protocol.verification_day)
-    comparisons = []
+    judged: list[TargetIndices] = []
+    attributes: dict[str, object] = {}
     for k, (state, case) in enumerate(zip(STATES, (plan, after), strict=True)):
         run_seed = _SIMULATIONS_PER_LESION * (protocol.cohort_seed * 1000 + number) + k
         case.write(folder / f"{state}.h5")
-        comparisons.append(
-            _both_engines(
-                case, protocol, run_seed, folder / f"{state}_monte_carlo.h5", threads, on_progress, on_phase_space
-            )
-        )  # fmt: skip
-        say(f"lesion {number}, {state}: {_in_words(comparisons[-1])}")
-    names = judged_structures(protocol)
+        found, facts = _both_engines(
+            case, protocol, run_seed, folder / f"{state}_monte_carlo.h5", threads, on_progress, on_phase_space
+        )
+        judged.append(found)
+        attributes |= {f"{state}_{name}": value for name, value in facts.items()}
+        say(f"lesion {number}, {state}: {_in_words(found, protocol.target)}")
     variants, added = variant_indices(
-        planned, draw, protocol, names, JUDGED, find_source(plan.implant), threads
+        planned, draw, protocol, judged_structures(protocol), JUDGED, find_source(plan.implant), threads
     )
-    data = _dataset(draw, protocol, planned, (plan, after), comparisons, variants)
-    data.attrs["seeds_added"] = added
+    data = _dataset(protocol, (plan, after), judged, variants)
+    data.attrs = {**_attributes(draw, protocol, planned), "seeds_added": added, **attributes}
     write_dataset(path, FILETYPE, FORMAT_VERSION, data)
     for state in STATES:
         (folder / f"{state}_monte_carlo.h5").unlink(missing_ok=True)
@@ -131,88 +130,67 @@ def _both_engines(
     threads: int,
     on_progress: Callable[[Progress], None] | None,
     on_phase_space: Callable[[float], None] | None,
-) -> Comparison:
+) -> tuple[TargetIndices, dict[str, object]]:
+    """Indices of a case, and what stands with them in the file."""
     options = MonteCarloOptions(voxel=protocol.voxel_cm, run_seed=run_seed, threads=threads, spectra=False)
     rule = StoppingRule(uncertainty=protocol.uncertainty)
     monte_carlo_dose(case, options, rule, path, on_progress, on_phase_space)
-    return compare(
-        case, monte_carlo_dataset(path, case, threads), tg43_dose(case, protocol.voxel_cm), gamma=False
-    )
+    monte_carlo = monte_carlo_dataset(path, case, threads)
+    tg43 = tg43_dose(case, protocol.voxel_cm)
+    facts: dict[str, object] = {
+        "case_digest": case.digest(),
+        "settings_digest": monte_carlo.attrs["settings_digest"],
+        "histories": monte_carlo.attrs["histories"],
+        "cpu_time_s": monte_carlo.attrs["cpu_time_s"],
+        "tg43_settings": str(tg43.attrs["settings"]),
+        "monte_carlo_settings": str(monte_carlo.attrs["settings"]),
+    }
+    return target_indices(case, monte_carlo, tg43, judged_structures(protocol), JUDGED), facts
 
 
-def _in_words(comparison: Comparison) -> str:
-    d90 = comparison.data.index_value.sel(structure=comparison.target, index="D90")
-    std_dev = float(comparison.data.index_std_dev.sel(structure=comparison.target, index="D90"))
-    return (
-        f"D90 of {comparison.target} {float(d90.sel(engine='tg43')):.1f} Gy by TG-43, "
-        f"{float(d90.sel(engine='monte_carlo')):.1f} ± {std_dev:.1f} Gy by Monte Carlo"
-    )
+def _in_words(found: TargetIndices, target: str) -> str:
+    monte_carlo, tg43 = found.value[0, JUDGED.index("D90")]
+    std_dev = found.std_dev[0, JUDGED.index("D90")]
+    return f"D90 of {target} {tg43:.1f} Gy by TG-43, {monte_carlo:.1f} ± {std_dev:.1f} Gy by Monte Carlo"
 
 
 def _dataset(
-    draw: LesionDraw,
-    protocol: CohortProtocol,
-    planned: PlannedLesion,
-    cases: Sequence[Case],
-    comparisons: Sequence[Comparison],
-    variants: FloatArray,
+    protocol: CohortProtocol, cases: Sequence[Case], judged: Sequence[TargetIndices], variants: FloatArray
 ) -> xr.Dataset:
-    data = xr.Dataset(attrs=_attributes(draw, protocol, planned, cases, comparisons))
-    names = list(judged_structures(protocol))
-    first = comparisons[0].data
+    data = xr.Dataset()
     _put_names(data, "state", STATES, "plan, or verification after implantation")
     _put_names(data, "engine", ENGINES, "what calculated the dose")
-    _put_names(data, "structure", names, "name of the structure; the first one is planned")
+    _put_names(
+        data, "structure", judged_structures(protocol), "name of the structure; the first one is planned"
+    )
     _put_names(data, "index", JUDGED, "name of the dose-volume index")
     _put_names(data, "budget_step", STEPS, "step from TG-43 to Monte Carlo, in order")
     _put_names(data, "variant", [v.name for v in VARIANTS], "other assumptions, TG-43 only")
-    _put_names(data, "medium_name", first.medium_name.to_numpy(), "name of the medium")
-    units = [str(first.index_unit.sel(index=name).item()) for name in JUDGED]
-    put(data, "index_unit", ("index",), np.array(units, object), units="1", description="unit of the index")
+    _put_names(data, "medium_name", judged[0].media, "name of the medium")
+    units = {index.name: index.unit for index in INDICES}
+    named = np.array([units[name] for name in JUDGED], object)
+    put(data, "index_unit", ("index",), named, units="1", description="unit of the index")
     texts = np.array([v.text for v in VARIANTS], object)
     put(data, "variant_text", ("variant",), texts, units="1", description="what the variant assumes")
-
-    def of(name: str, chosen: dict[str, list[str]] | None = None) -> FloatArray:
-        parts = [c.data[name].sel({"structure": names, **(chosen or {})}) for c in comparisons]
-        return np.stack([p.to_numpy() for p in parts])
-
-    order = ("state", "structure", "index")
-    values = of("index_value", {"index": list(JUDGED), "engine": list(ENGINES)})
-    put(
-        data, "index_value", (*order, "engine"), values, units="see index_unit",
-        description="index of the dose to full decay in the geometry of the state",
-    )  # fmt: skip
-    for name, description in (
-        ("index_std_dev", "type A standard uncertainty of the Monte Carlo value"),
-        ("index_bias", "estimated bias of the Monte Carlo value by noise; not subtracted"),
-    ):
-        put(
-            data,
-            name,
-            order,
-            of(name, {"index": list(JUDGED)}),
-            units="see index_unit",
-            description=description,
-        )
-    budget = of("budget_value", {"budget_step": list(STEPS), "index": list(JUDGED)})
-    put(
-        data, "budget_value", ("state", "budget_step", "structure", "index"), budget, units="see index_unit",
-        description="index at the step; a term is the change from the step before",
-    )  # fmt: skip
-    put(
-        data, "variant_value", ("variant", "structure", "index"), variants, units="see index_unit",
-        description="index by TG-43 under the variant's assumptions",
-    )  # fmt: skip
-    put(
-        data, "structure_volume", ("state", "structure"), of("structure_volume"), units="cm3",
-        description="volume inside the contours on the dose grid",
-    )  # fmt: skip
-    put(
-        data, "structure_medium", ("state", "structure", "medium_name"), of("structure_medium"), units="%",
-        description="part of the structure's volume that the medium fills",
-    )  # fmt: skip
-    counts = [len(case.implant) for case in cases]
-    put(data, "seeds", ("state",), counts, units="1", description="number of seeds in place")
+    order, unit = ("state", "structure", "index"), "see index_unit"
+    for name, dims, values, units_, description in (
+        ("index_value", (*order, "engine"), [j.value for j in judged], unit,
+         "index of the dose to full decay in the geometry of the state"),
+        ("index_std_dev", order, [j.std_dev for j in judged], unit,
+         "type A standard uncertainty of the Monte Carlo value"),
+        ("index_bias", order, [j.bias for j in judged], unit,
+         "estimated bias of the Monte Carlo value by noise; not subtracted"),
+        ("budget_value", ("state", "budget_step", "structure", "index"), [j.steps for j in judged], unit,
+         "index at the step; a term is the change from the step before"),
+        ("variant_value", ("variant", "structure", "index"), list(variants), unit,
+         "index by TG-43 under the variant's assumptions"),
+        ("structure_volume", ("state", "structure"), [j.volume for j in judged], "cm3",
+         "volume inside the contours on the dose grid"),
+        ("structure_medium", ("state", "structure", "medium_name"), [j.media_share for j in judged], "%",
+         "part of the structure's volume that the medium fills"),
+        ("seeds", ("state",), [np.int64(len(case.implant)) for case in cases], "1", "number of seeds in place"),
+    ):  # fmt: skip
+        put(data, name, dims, np.stack(values), units=units_, description=description)
     return data
 
 
@@ -220,15 +198,9 @@ def _put_names(data: xr.Dataset, name: str, values: Iterable[object], descriptio
     put(data, name, (name,), np.array(list(values), dtype=object), units="1", description=description)
 
 
-def _attributes(
-    draw: LesionDraw,
-    protocol: CohortProtocol,
-    planned: PlannedLesion,
-    cases: Sequence[Case],
-    comparisons: Sequence[Comparison],
-) -> dict[str, object]:
+def _attributes(draw: LesionDraw, protocol: CohortProtocol, planned: PlannedLesion) -> dict[str, object]:
     what = draw.lesion
-    attributes: dict[str, object] = {
+    return {
         "number": what.number,
         "protocol": json.dumps(protocol.record(), sort_keys=True),
         "protocol_digest": protocol.digest(),
@@ -246,14 +218,3 @@ def _attributes(
         "edema_half_life_d": draw.edema_half_life_d,
         "volume_ratio_at_verification": float(draw.change.ratio(protocol.verification_day)),
     }
-    for state, case, comparison in zip(STATES, cases, comparisons, strict=True):
-        found = comparison.data.attrs
-        attributes |= {
-            f"{state}_case_digest": case.digest(),
-            f"{state}_settings_digest": found["settings_digest"],
-            f"{state}_histories": found["histories"],
-            f"{state}_cpu_time_s": found["cpu_time_s"],
-        }
-    attributes["tg43_settings"] = str(comparisons[0].data.attrs["tg43_settings"])
-    attributes["monte_carlo_settings"] = str(comparisons[0].data.attrs["monte_carlo_settings"])
-    return attributes

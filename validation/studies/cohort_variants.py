@@ -13,9 +13,9 @@ from validation.change import LinearEdema, ensemble_changed_dose
 from validation.evaluate.indices import INDICES, StructureVoxels, dose_volume_indices
 from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.cohort_implant import PlannedLesion, implanted, placed_seeds, supplemented, verified
+from validation.studies.cohort_indices import tg43_target_indices
 from validation.studies.cohort_protocol import CohortProtocol, LesionDraw
 from validation.studies.dose_grid import centres, scoring_planes
-from validation.studies.post_implant_indices import tg43_indices
 
 FloatArray = NDArray[np.float64]
 COARSE = 2.0  # times the voxel
@@ -98,10 +98,7 @@ def variant_indices(
         (plan, COARSE * voxel),
         (swollen, COARSE * voxel),
     )
-    rows = []
-    for case, edge in on_grids:
-        found = tg43_indices(case, edge)
-        rows.append([[found[name, index] for index in indices] for name in names])
+    rows = [tg43_target_indices(case, edge, names, indices) for case, edge in on_grids]
     frozen, accumulated = _in_tissue(plan, draw, protocol, names, indices, source, threads)
     return np.array([*rows, frozen, accumulated]), len(more.implant) - len(displaced.implant)
 
