@@ -40,7 +40,7 @@ def headline(study: Study, summary: Summary) -> list[str]:
         mc = engine == "monte_carlo"
         rows = [summary.row(name, target, "D90") for name in scenarios[1:]] or [plan]
         worst = min(rows, key=lambda r: r.monte_carlo_mean if mc else r.tg43_mean)
-        before = plan.plain_mean if mc else plan.tg43_mean
+        before = measured(plan.plain_mean, plan.plain_mean_std_dev, "Gy") if mc else number(plan.tg43_mean, 1)
         after = (
             measured(worst.monte_carlo_mean, worst.monte_carlo_mean_std_dev, "Gy")
             if mc
@@ -48,8 +48,8 @@ def headline(study: Study, summary: Summary) -> list[str]:
         )
         spread = worst.monte_carlo_spread if mc else worst.tg43_spread
         lines.append(
-            f"By {'Monte Carlo' if mc else 'TG-43'}, D90 of {target} goes from {number(before, 1)} Gy in the plan to "
-            f"{after} Gy on average with {worst.scenario} (spread {number(spread, 1)} Gy)."
+            f"By {'Monte Carlo' if mc else 'TG-43'}, D90 of {target} goes from {before} Gy in the plan to "
+            f"{after} Gy on average with {_kept_together(worst.scenario)} (spread {number(spread, 1)} Gy)."
         )
     gains = [
         r.variance_reduction for r in summary.rows
@@ -63,6 +63,11 @@ def headline(study: Study, summary: Summary) -> list[str]:
             f"alone of the same CPU time."
         )
     return lines
+
+
+def _kept_together(scenario: str) -> str:
+    """A scenario's name whose numbers keep their units on one line."""
+    return scenario.replace(" %", "\u00a0%").replace(" mm", "\u00a0mm").replace("σ ", "σ\u00a0")
 
 
 def render_study(study: Study, summary: Summary) -> str:
