@@ -52,6 +52,7 @@ _OUTLINES = (
 _DASHES = ("5px,3px", "2px,3px", "9px,3px,2px,3px", "12px,4px")
 # Isodoses in space, apart from each other and from every structure: yellow, purple, brown.
 _DOSE_SURFACES = ("#F0E442", "#5D3A9B", "#A6761D")
+_EFFORT = 7  # of zlib: 9 takes five times as long and saves 2 %
 #: Steps per unit of the part of a voxel inside a structure.
 PART_STEPS = 50
 
@@ -79,7 +80,7 @@ def pack(values: NDArray[np.integer]) -> str:
     flat = np.ascontiguousarray(values, dtype="<i2").ravel()
     steps = np.diff(flat, prepend=np.int16(0)).astype("<u2")
     planes = steps.view(np.uint8).reshape(-1, 2).T
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(planes).tobytes(), 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(planes).tobytes(), _EFFORT)).decode("ascii")
 
 
 def unpack(text: str, shape: tuple[int, ...]) -> NDArray[np.int16]:
@@ -121,7 +122,7 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
     data = comparison.data
     axes = {axis: data[axis].values.astype(float) for axis in "xyz"}
     names = ordered_structures(comparison)
-    drawn = zlib.compress(json.dumps(outlines(comparison, names), separators=(",", ":")).encode(), 9)
+    drawn = zlib.compress(json.dumps(outlines(comparison, names), separators=(",", ":")).encode(), _EFFORT)
     return {
         "shape": [int(axes[axis].size) for axis in "xyz"],
         "first": [round(float(axes[axis][0]), 5) for axis in "xyz"],
@@ -148,7 +149,7 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
                 "name": str(name),
                 "colour": _OUTLINES[i % len(_OUTLINES)],
                 "dash": "" if name == comparison.target else _DASHES[i % len(_DASHES)],
-                "surfaceColour": COLOURS[i % len(COLOURS)],
+                "surfaceColour": _surface_colour(comparison, name, i),
                 "target": name == comparison.target,
             }
             for i, name in enumerate(names)
@@ -161,6 +162,12 @@ def slice_views(comparison: Comparison) -> dict[str, object]:
     }
 
 
+def _surface_colour(comparison: Comparison, name: str, number: int) -> str:
+    """Colour of a structure in space: that of its histogram, which the outline of the body has none of."""
+    role = str(comparison.data.structure_role.sel(structure=name).item())
+    return "#bdbdbd" if role == "external" else COLOURS[number % len(COLOURS)]
+
+
 def _surfaces(comparison: Comparison, names: list[str]) -> dict[str, object]:
     """Surfaces of structures, and of the isodose of every dose; vertices in 0.1 mm."""
     data = comparison.data
@@ -171,9 +178,12 @@ def _surfaces(comparison: Comparison, names: list[str]) -> dict[str, object]:
         structure_surface(data.structure_fraction.sel(structure=name).values, first, step) for name in names
     ]
     level = 0.01 * SURFACE_ISODOSE * comparison.prescription
+    doses = [data[f"dose_{engine}"].values.astype(float) for engine in comparison.engines]
+    # No dose is known inside seeds; where a single one is not, a dose from elsewhere ends.
+    anywhere = np.isfinite(doses).any(axis=0)
     isodoses = [
-        isodose_surface(_everywhere(data[f"dose_{engine}"].values.astype(float)), level, first, step)
-        for engine in comparison.engines
+        isodose_surface(_everywhere(np.where(anywhere & ~np.isfinite(dose), 0.0, dose)), level, first, step)
+        for dose in doses
     ]
     return {
         "percent": SURFACE_ISODOSE,

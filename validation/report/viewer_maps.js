@@ -18,13 +18,14 @@
   const logRatio = (name, places) =>
     name === "" ? new Float32Array(places.count) : viewer.sampled(name, places).map((v) => v / data.logSteps);
 
-  /* Dose number `k` in % of the prescription. Where the ratio is hidden, at little dose and inside seeds, the
-     reference dose stands for it: isodose lines lie elsewhere and run on. */
+  /* Dose number `k` in % of the prescription. A ratio is hidden at little dose, where the reference dose stands for it:
+     below every isodose. It is hidden inside seeds and where a dose from elsewhere is not known, too: no line there. */
   viewer.percentOfPrescription = function (k, places) {
     const reference = viewer.sampled("reference", places), name = OVER_REFERENCE[k];
     const ratio = name === "" ? null : viewer.sampled(name, places);
+    const low = data.logSteps * Math.log(data.isodoses[0].percent / 100);
     return reference.map((v, p) => {
-      const r = ratio === null || Number.isNaN(ratio[p]) ? 0 : ratio[p];
+      const r = ratio === null || (Number.isNaN(ratio[p]) && v < low) ? 0 : ratio[p];
       return 100 * Math.exp((v + r) / data.logSteps);
     });
   };
