@@ -149,20 +149,24 @@ class Chromium:
                 **({"text": "\r"} if key == "Enter" and kind == "keyDown" else {}),
             )  # fmt: skip
 
-    def point_at(self, selector: str) -> None:
-        """Move the mouse over the middle of an element."""
+    def _middle(self, selector: str) -> tuple[float, float]:
+        """Middle of an element that has been scrolled into the window, px; scrolling is over."""
         x, y = self.value(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
+            f"(async () => {{ const e = document.querySelector({json.dumps(selector)});"
+            " e.scrollIntoView({block: 'center'});"
+            " await new Promise((done) => setTimeout(done, 150));"
             " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
+        return float(x), float(y)
+
+    def point_at(self, selector: str) -> None:
+        """Move the mouse over the middle of an element."""
+        x, y = self._middle(selector)
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def touch(self, selector: str) -> None:
         """Touch the middle of an element and let go."""
-        x, y = self.value(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
-            " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
-        )
+        x, y = self._middle(selector)
         self.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
         self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 

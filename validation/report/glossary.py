@@ -42,6 +42,15 @@ DEFINITIONS = {
         "Energy of photons through a small sphere over the cross section of the sphere; here per photon that every "
         "seed emits, mean over the structure's tissue."
     ),
+    "difference to water": (
+        "Monte Carlo dose in the patient minus the dose in water, both simulated: what tissue, cavities and the other "
+        "seeds change."
+    ),
+    "dose in water": "Dose of the seeds one by one in infinite water, simulated; mean over the structure.",
+    "gamma pass rate": (
+        "Part of the voxels above 20 % of the prescription, by volume, whose gamma is 1 or less; without a stated "
+        "uncertainty, for noise shifts it more than it scatters it."
+    ),
     "gamma": (
         "Smallest distance, in units of the tolerated dose difference and the tolerated distance, from a point of one "
         "dose to the other dose; a voxel passes at 1 or less."
@@ -70,6 +79,7 @@ DEFINITIONS = {
         "Formalism of the AAPM: seeds added one by one from tables of one seed in a large water sphere; dose to water "
         "in water."
     ),
+    "volume": "Volume inside the contours on the dose grid, voxels cut by a contour with their part inside.",
     "voxel uncertainty": (
         "Standard uncertainty of the dose in a voxel over that dose, mean over the volume of the structure."
     ),

@@ -47,13 +47,14 @@
   });
 
   const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
+  const head = (cell) => words(cell.querySelector("[data-tip]") || cell);
   // A number in a table is told by the heads of its row and column.
   const ofCell = (cell) => {
     const row = cell.parentElement.querySelector("th"), table = cell.closest("table");
     if (!row || !table.tHead || !words(cell)) return "";
     const group = cell.closest("tbody").querySelector("tr.group th");
     const column = table.tHead.rows[table.tHead.rows.length - 1].cells[cell.cellIndex];
-    const parts = [group ? words(group.firstChild) : "", words(row), column ? words(column) : ""].filter(Boolean);
+    const parts = [group ? words(group.firstChild) : "", head(row), column ? words(column) : ""].filter(Boolean);
     const told = [row, column].map((head) => head && head.querySelector("[data-tip]")).filter(Boolean);
     return [parts.join(", ") + ": " + words(cell), ...told.map((t) => t.dataset.tip)].join("\n");
   };
