@@ -77,7 +77,13 @@ def describe_study_settings(path: Path) -> list[Section]:
 
 
 def _spread(values: np.ndarray) -> tuple[str, str, str]:
-    """Mean, its standard uncertainty, and the spread over members."""
+    """Mean, its standard uncertainty, and the spread over members.
+
+    Examples
+    --------
+    >>> _spread(np.array([1.0, 3.0, np.nan]))
+    ('2.00', '1.00', '1.41')
+    """
     known = values[np.isfinite(values)]
     if not known.size:
         return ("–", "–", "–")
@@ -88,7 +94,13 @@ def _spread(values: np.ndarray) -> tuple[str, str, str]:
 
 
 def _ranges(members: list[int]) -> str:
-    """Numbers that follow each other as ranges, such as 0–11, 20."""
+    """Numbers that follow each other as ranges.
+
+    Examples
+    --------
+    >>> _ranges([0, 1, 2, 5, 7, 8])
+    '6: 0–2, 5, 7–8'
+    """
     runs: list[list[int]] = []
     for member in members:
         if runs and member == runs[-1][-1] + 1:
