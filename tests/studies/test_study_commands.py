@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from mcsim.invalid_input import InvalidInput
 from validation.cli import app
 from validation.report.study import render_study
+from validation.report.study_map_figure import map_figure
 from validation.studies.study_alternatives import effects
 from validation.studies.study_file import Study
 from validation.studies.study_run import Size, run_study
@@ -145,6 +146,15 @@ def test_report_is_whole_escaped_and_offline(study):
         assert f'id="{place}"' in text
     for words in ("PTV by Monte Carlo", "Probability that D90", "Spread, noise and gain", "media:water_body"):
         assert words in text
+
+
+def test_maps_keep_their_scale(study):
+    """Axes that match others would stretch them."""
+    layout = map_figure(study).to_plotly_json()["layout"]
+    axes = [v for name, v in layout.items() if name.startswith(("xaxis", "yaxis"))]
+    assert len(axes) == 2 * 2 * 3  # both engines; plan, displaced, difference
+    assert not any("matches" in axis for axis in axes)
+    assert sum("scaleanchor" in axis for axis in axes) == 6
 
 
 def test_page_on_the_file_names_everything_in_it(folder):

@@ -59,7 +59,7 @@ def test_study_draws_seeds_as_measured(check, tmp_path):
     assert result.exit_code == 0, result.output
     settings = StudySettings.read(out)
     assert settings.tilt_deg == 0.0  # an option replaces what was measured
-    assert [s.name for s in settings.scenarios] == ["plan", "other displacement"]
+    assert [s.name for s in settings.scenarios] == ["plan", "displacement as set"]
     implant = built_in("neck").implant
     drawn = displaced_seeds(implant, settings.displacement(settings.scenarios[1]), tuple(range(400)), 1)
     moved = drawn.positions - implant.positions

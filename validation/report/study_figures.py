@@ -37,7 +37,7 @@ LAYOUT = {
 def course_of(scenario: Scenario) -> str:
     """What happens to the tissue in a scenario, in words."""
     name = Scenario(0.0, scenario.edema, scenario.shrinkage_per_d, scenario.series).name
-    return "no change of tissue" if name == "other displacement" else name
+    return "no change of tissue" if name == "displacement as set" else name
 
 
 @dataclass(frozen=True)

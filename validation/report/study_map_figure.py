@@ -36,7 +36,7 @@ def map_figure(study: Study) -> go.Figure | None:
     titles = [plan, *others, *(f"{name}<br>minus plan" for name in others)]
     figure = make_subplots(
         rows=len(rows), cols=len(titles), column_titles=titles, row_titles=[engine for engine, _ in rows],
-        shared_xaxes=True, shared_yaxes=True, horizontal_spacing=0.02, vertical_spacing=0.04,
+        horizontal_spacing=0.02, vertical_spacing=0.04,
     )  # fmt: skip
     top = 2.0 * (study.settings.prescription_gy or float(np.nanmedian(rows[0][1][0])))
     for r, (_, dose) in enumerate(rows, start=1):
@@ -44,13 +44,21 @@ def map_figure(study: Study) -> go.Figure | None:
             _heat(study, figure, r, c, of, (0.0, top), c == r == 1)
         for c, of in enumerate(dose[1:], start=1 + len(dose)):
             _heat(study, figure, r, c, of - dose[0], (-0.5 * top, 0.5 * top), r == 1 and c == len(titles))
-    figure.update_xaxes(title_text="x / cm", row=len(rows))
-    figure.update_xaxes(constrain="domain")
-    figure.update_yaxes(constrain="domain", autorange="reversed")
-    figure.update_yaxes(title_text="y / cm", col=1)
+    # Axes that match each other would not keep their scale: each has the same ends instead.
+    (low, high), (top_y, bottom_y) = (_ends(study.data[name].values) for name in ("map_x", "map_y"))
+    figure.update_xaxes(range=[low, high], constrain="domain", showticklabels=False)
+    figure.update_yaxes(range=[bottom_y, top_y], constrain="domain", showticklabels=False)
+    figure.update_xaxes(title_text="x / cm", showticklabels=True, row=len(rows))
+    figure.update_yaxes(title_text="y / cm", showticklabels=True, col=1)
     figure.update_layout(height=HEIGHT * len(rows) + 140, **LAYOUT)
     figure.update_layout(margin={"r": 90, "t": 100})
     return figure
+
+
+def _ends(centres: FloatArray) -> tuple[float, float]:
+    """Outer faces of the first and the last voxel, cm."""
+    half = 0.5 * float(centres[1] - centres[0])
+    return float(centres[0]) - half, float(centres[-1]) + half
 
 
 def _heat(

@@ -47,4 +47,4 @@ class Scenario:
         parts += [f"edema {100 * self.edema:g} %"] if self.edema else []
         parts += [f"shrinkage {100 * self.shrinkage_per_d:g} %/d"] if self.shrinkage_per_d else []
         parts += ["measured volumes"] if self.series else []
-        return ", ".join(parts) or ("other displacement" if self.displaced else "plan")
+        return ", ".join(parts) or ("displacement as set" if self.displaced else "plan")
