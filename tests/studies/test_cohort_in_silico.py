@@ -33,7 +33,7 @@ from validation.studies.cohort_in_silico import (
     write_comparison,
     write_tables,
 )
-from validation.studies.cohort_indices import ENGINES, STEPS, target_indices
+from validation.studies.cohort_indices import ENGINES, STEPS, target_indices, tg43_in_targets
 from validation.studies.cohort_intervals import describe
 from validation.studies.cohort_lesion import FILETYPE, FORMAT_VERSION, JUDGED, compute_lesion, read_lesion
 from validation.studies.cohort_protocol import NUMBERS, PLACEMENTS, CohortProtocol
@@ -255,7 +255,7 @@ def test_indices_and_steps_are_those_of_a_comparison(tmp_path):
     monte_carlo_dose(case, MonteCarloOptions(voxel=voxel), StoppingRule(batches=(0, 20)), tmp_path / "mc.h5")
     monte_carlo, tg43 = monte_carlo_dataset(tmp_path / "mc.h5", case), tg43_dose(case, voxel)
     names = ("PTV", "GTV")
-    found = target_indices(case, monte_carlo, tg43, names, JUDGED)
+    found = target_indices(case, monte_carlo, tg43_in_targets(case, voxel, names), names, JUDGED)
     expected = compare(case, monte_carlo, tg43, gamma=False).data.sel(structure=list(names))
     chosen = expected.sel(index=list(JUDGED))
     # A comparison keeps doses in single precision.

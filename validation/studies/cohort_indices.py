@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from tg43 import dose_per_dose_rate, voxel_mean_dose_rate
 from validation.case import Case
 from validation.evaluate.difference import dose_rate_constant_factor
 from validation.evaluate.dvh import part_volumes
@@ -24,7 +25,8 @@ from validation.evaluate.indices import (
 )
 from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.comparison_structure import group_doses, group_weights
-from validation.studies.tg43_dose import tg43_dose
+from validation.studies.dose_grid import centres, scoring_planes
+from validation.studies.tg43_dose import find_source, tg43_settings
 
 FloatArray = NDArray[np.float64]
 ENGINES = ("monte_carlo", "tg43")
@@ -70,7 +72,7 @@ def target_indices(
     case : Case
         Structures and prescription.
     monte_carlo, tg43 : xarray.Dataset
-        Of `monte_carlo_dataset` and `tg43_dose`, on one grid.
+        Of `monte_carlo_dataset` and `tg43_dose` or `tg43_in_targets`, on one grid.
     names, indices : tuple of str
         Structures, and indices of `INDICES`.
 
@@ -121,13 +123,61 @@ def tg43_target_indices(
     case: Case, voxel: float, names: tuple[str, ...], indices: tuple[str, ...]
 ) -> FloatArray:
     """Indices of some structures by TG-43 alone, shape (structures, indices), in the units of the indices."""
-    data = tg43_dose(case, voxel)
+    data = tg43_in_targets(case, voxel, names)
     tissue, dose = data.tissue_fraction.to_numpy(), data.dose.to_numpy().ravel()
     rows = []
     for fraction in _fractions(case, data, names):
         voxels = _voxels(data, fraction, tissue)
         rows.append(dose_volume_indices(dose[voxels.flat], voxels, case.prescription.dose_gy))
     return np.array(rows)[:, _columns(indices)]
+
+
+def tg43_in_targets(case: Case, voxel: float, names: tuple[str, ...]) -> xr.Dataset:
+    """TG-43 dose as `tg43_dose` gives it, in the box around some structures; NaN outside of it.
+
+    Parameters
+    ----------
+    case : Case
+        Seeds and structures.
+    voxel : float
+        Edge of the voxels, cm.
+    names : tuple of str
+        Structures.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``dose`` (Gy) and ``tissue_fraction`` over the whole dose grid; the attributes of `tg43_dose` that are used.
+    """
+    grid = [centres(planes) for planes in scoring_planes(case, voxel)]
+    box = tuple(
+        slice(*np.clip(np.searchsorted(c, [low - voxel, high + voxel]), 0, c.size).tolist())
+        for c, (low, high) in zip(grid, _extent(case, names), strict=True)
+    )
+    implant, source = case.implant, find_source(case.implant)
+    x, y, z = (c[part] for c, part in zip(grid, box, strict=True))
+    rate = voxel_mean_dose_rate(x, y, z, implant.positions, implant.axes, implant.air_kerma_strengths, source)
+    shape = tuple(c.size for c in grid)
+    dose, tissue = np.full(shape, np.nan), np.ones(shape)
+    dose[box] = rate.dose_rate * dose_per_dose_rate(implant.half_life_d)
+    tissue[box] = rate.tissue_fraction
+    data = xr.Dataset(
+        {"dose": (("x", "y", "z"), dose), "tissue_fraction": (("x", "y", "z"), tissue)},
+        dict(zip("xyz", grid, strict=True)),
+    )
+    settings = json.dumps(tg43_settings(implant, voxel, source), sort_keys=True)
+    return data.assign_attrs(dose_rate_constant=source.dose_rate_constant, settings=settings)
+
+
+def _extent(case: Case, names: tuple[str, ...]) -> FloatArray:
+    """Least and greatest x, y, z of the contours of some structures, their slabs included, cm, shape (3, 2)."""
+    corners = []
+    for structure in (case.structures[name] for name in names):
+        half = 0.5 * structure.slice_thickness
+        for contour in structure.contours:
+            low, high = contour.points.min(axis=0), contour.points.max(axis=0)
+            corners += [[*low, contour.z - half], [*high, contour.z + half]]
+    return np.stack([np.min(corners, axis=0), np.max(corners, axis=0)], axis=1)
 
 
 def _columns(indices: tuple[str, ...]) -> list[int]:

@@ -15,13 +15,13 @@ from mcsim.simulation_settings import Progress, StoppingRule
 from validation.case import Case
 from validation.evaluate.indices import INDICES
 from validation.studies.cohort_implant import PlannedLesion, implanted, placed_seeds, plan_lesion, verified
-from validation.studies.cohort_indices import ENGINES, STEPS, TargetIndices, target_indices
+from validation.studies.cohort_indices import ENGINES, STEPS, TargetIndices, target_indices, tg43_in_targets
 from validation.studies.cohort_protocol import CohortProtocol, LesionDraw
 from validation.studies.cohort_variants import VARIANTS, variant_indices
 from validation.studies.dataset_file import put, read_dataset, write_dataset
 from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose
 from validation.studies.monte_carlo_dataset import monte_carlo_dataset
-from validation.studies.tg43_dose import find_source, tg43_dose
+from validation.studies.tg43_dose import find_source
 
 FloatArray = NDArray[np.float64]
 
@@ -136,7 +136,8 @@ def _both_engines(
     rule = StoppingRule(uncertainty=protocol.uncertainty)
     monte_carlo_dose(case, options, rule, path, on_progress, on_phase_space)
     monte_carlo = monte_carlo_dataset(path, case, threads)
-    tg43 = tg43_dose(case, protocol.voxel_cm)
+    names = judged_structures(protocol)
+    tg43 = tg43_in_targets(case, protocol.voxel_cm, names)
     facts: dict[str, object] = {
         "case_digest": case.digest(),
         "settings_digest": monte_carlo.attrs["settings_digest"],
@@ -145,7 +146,7 @@ def _both_engines(
         "tg43_settings": str(tg43.attrs["settings"]),
         "monte_carlo_settings": str(monte_carlo.attrs["settings"]),
     }
-    return target_indices(case, monte_carlo, tg43, judged_structures(protocol), JUDGED), facts
+    return target_indices(case, monte_carlo, tg43, names, JUDGED), facts
 
 
 def _in_words(found: TargetIndices, target: str) -> str:
