@@ -25,7 +25,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
-    "mathml",
+    "equations",
     "repository_links",
 ]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints", "jupyter_execute"]
@@ -73,7 +73,7 @@ numpydoc_validation_exclude = {r"\._", r"^mcsim\.kernels"}
 
 html_theme = "furo"
 html_title = f"seedmc {release}"
-html_math_renderer = "mathml"
+html_math_renderer = "drawn"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tests.docs.shown_commands import REPOSITORY, blocks
 from tests.docs.tables import SMALLER
-from validation.case import Case, Image, read_seed_csv, write_seed_csv
+from validation.case import Case, Contour, Image, Structure, read_seed_csv, write_seed_csv
 from validation.case.seed_finder_trial import filled_voxels
 from validation.cli import app
 
@@ -38,6 +38,12 @@ def _block(page: str, number: int, language: str = "text") -> str:
     """The example of a page, which a reader copies into a file."""
     found = [text for kind, _, text in blocks(REPOSITORY / "docs" / page) if kind == language]
     return found[number] + "\n"
+
+
+def _coarser(structure: Structure) -> Structure:
+    """Contours of some 40 corners: those of the built-in neck have up to a thousand."""
+    contours = [Contour(c.z, c.points[:: max(1, len(c.points) // 40)]) for c in structure.contours]
+    return replace(structure, contours=tuple(contours))
 
 
 class World:
@@ -119,9 +125,13 @@ class World:
         return Case.read(self.get("case.h5"))
 
     def _case(self, path: Path) -> None:
-        """The neck with a thyroid, which the built-in one does not have."""
-        mask = self.get("thyroid.nii.gz")
-        run_seedmc("case", "import", "neck", "--mask", f"THYROID={mask}", "--out", str(path))
+        """The neck, coarser, with a thyroid, which the built-in one does not have."""
+        mask, fine = self.get("thyroid.nii.gz"), path.with_suffix(".fine")
+        run_seedmc("case", "import", "neck", "--mask", f"THYROID={mask}", "--out", str(fine))
+        case = Case.read(fine)
+        image = Image(case.image.hu[::2, ::2], case.image.x[::2], case.image.y[::2], case.image.z)
+        structures = {name: _coarser(structure) for name, structure in case.structures.items()}
+        replace(case, image=image, structures=structures).write(path)
 
     def _patient(self, path: Path) -> None:
         formats = ["--format", "ct", "--format", "rtstruct", "--format", "rtplan"]

@@ -20,7 +20,7 @@ NAMES = {
 # Options appended for size alone: the later of two counts. Coarse voxels, few histories, few members.
 _FEW_HISTORIES = "--voxel 3 --histories 100000"
 _FEW_MEMBERS = (
-    "--voxel 4 --members 24 --monte-carlo 4 --histories 2000 --tissue-histories 8000 --sobol 0 --time-level 1"
+    "--voxel 4 --members 12 --monte-carlo 2 --histories 2000 --tissue-histories 8000 --sobol 0 --time-level 1"
 )
 SMALLER = {
     "seedmc run": _FEW_HISTORIES,
@@ -31,8 +31,8 @@ SMALLER = {
     "seedmc characterise": "--histories 20000",
     "seedmc post-implant": "--voxel 3 --uncertainty 20",
     "seedmc study displacement": _FEW_MEMBERS,
-    "seedmc study edema": _FEW_MEMBERS,
-    "seedmc study shrinkage": _FEW_MEMBERS,
+    "seedmc study edema": f"{_FEW_MEMBERS} --monte-carlo 0",
+    "seedmc study shrinkage": f"{_FEW_MEMBERS} --monte-carlo 0",
     "seedmc study settings": "--voxel 4 --histories 2000 --tissue-histories 8000",
     "seedmc study members": "--threads 1",
     "snakemake": "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all",
