@@ -85,6 +85,10 @@ def displacement(
     """Displaced seeds: what becomes of dose indices, by TG-43 and by Monte Carlo; an interrupted study goes on.
 
     Example: seedmc study displacement neck --sigma-mm 1,2,3,4,5 --edema 0,0.2,0.4,0.6 --out results/study
+
+    Example: seedmc study displacement case.h5 --post-implant check/post_implant.json --out results/as_measured
+
+    Example: seedmc study displacement neck --alternative media:water_body --alternative curve:thorax --out results/ct
     """
     _whole("displacement", case, out, varied, common, computing, size, source_data, threads, quiet)
 
