@@ -114,6 +114,8 @@ def shown_on(page: Path) -> list[Shown]:
 def shown_in_help() -> dict[str, list[Shown]]:
     """Examples at the end of the help of each command."""
     return {
-        " ".join(words): [Shown(f"{' '.join(words)} --help", n, text) for n, text in enumerate(examples, 1)]
+        " ".join(words): [
+            Shown(f"{' '.join(words)} --help", n, text, True) for n, text in enumerate(examples, 1)
+        ]
         for words, examples in every_example(app).items()
     }

@@ -17,7 +17,7 @@ NAMES = {
     "NUMBERS.json": "numbers.json",
 }
 
-# Options appended for size alone: the later of two counts. Coarse voxels, few histories, few members.
+# Options appended for size alone: the later of two counts. Coarse voxels, few histories, few members, one scenario.
 _FEW_HISTORIES = "--voxel 3 --histories 100000"
 _FEW_MEMBERS = (
     "--voxel 4 --members 12 --monte-carlo 2 --histories 2000 --tissue-histories 8000 --sobol 0 --time-level 1"
@@ -30,15 +30,17 @@ SMALLER = {
     "seedmc compare": "--no-gamma",
     "seedmc characterise": "--histories 20000",
     "seedmc post-implant": "--voxel 3 --uncertainty 20",
-    "seedmc study displacement": _FEW_MEMBERS,
-    "seedmc study edema": f"{_FEW_MEMBERS} --monte-carlo 0",
+    "seedmc study displacement": f"{_FEW_MEMBERS} --sigma-mm 2",
+    "seedmc study edema": f"{_FEW_MEMBERS} --monte-carlo 0 --edema 0.3",
     "seedmc study shrinkage": f"{_FEW_MEMBERS} --monte-carlo 0",
     "seedmc study settings": "--voxel 4 --histories 2000 --tissue-histories 8000",
+    "seedmc cohort lesion": "--voxel 3 --uncertainty 20",
     "seedmc study members": "--threads 1",
     "snakemake": "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all",
     "snakemake in_silico_cohort": (
         "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all"
     ),
+    "snakemake in_silico_cohort": "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all",
     "snakemake studies": "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all",
 }
 
@@ -65,6 +67,10 @@ ELSEWHERE = {
     "python tg43/data/build_published_tables.py": (
         "needs transcribed numbers",
         "by hand, once per publication",
+    ),
+    "seedmc cohort in-silico": (
+        "takes a quarter of an hour",
+        "tests/studies/test_cohort_in_silico.py; one lesion here",
     ),
     "seedmc demo": ("the whole job at full size", "make demo; seedmc run neck is run here"),
     "seedmc validate": ("takes minutes", "tests/record"),
