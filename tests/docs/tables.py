@@ -34,13 +34,11 @@ SMALLER = {
     "seedmc study edema": f"{_FEW_MEMBERS} --monte-carlo 0 --edema 0.3",
     "seedmc study shrinkage": f"{_FEW_MEMBERS} --monte-carlo 0",
     "seedmc study settings": "--voxel 4 --histories 2000 --tissue-histories 8000",
-    "seedmc cohort lesion": "--voxel 3 --uncertainty 20",
     "seedmc study members": "--threads 1",
     "snakemake": "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all",
     "snakemake in_silico_cohort": (
         "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all"
     ),
-    "snakemake in_silico_cohort": "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all",
     "snakemake studies": "--snakefile {repository}/workflow/Snakefile --directory . --cores 1 --dry-run --quiet all",
 }
 
@@ -68,10 +66,7 @@ ELSEWHERE = {
         "needs transcribed numbers",
         "by hand, once per publication",
     ),
-    "seedmc cohort in-silico": (
-        "takes a quarter of an hour",
-        "tests/studies/test_cohort_in_silico.py; one lesion here",
-    ),
+    "seedmc cohort in-silico": ("tests/studies/test_cohort_in_silico.py; one lesion here",),
     "seedmc demo": ("the whole job at full size", "make demo; seedmc run neck is run here"),
     "seedmc validate": ("takes minutes", "tests/record"),
     "seedmc cohort in-silico": ("takes minutes", "tests/studies/test_cohort_in_silico.py"),
