@@ -66,7 +66,6 @@ ELSEWHERE = {
         "needs transcribed numbers",
         "by hand, once per publication",
     ),
-    "seedmc cohort in-silico": ("tests/studies/test_cohort_in_silico.py; one lesion here",),
     "seedmc demo": ("the whole job at full size", "make demo; seedmc run neck is run here"),
     "seedmc validate": ("takes minutes", "tests/record"),
     "seedmc cohort in-silico": ("takes minutes", "tests/studies/test_cohort_in_silico.py"),
