@@ -266,6 +266,8 @@ def test_seeds_needles_and_surfaces_stand_in_space(told: dict[str, Any], compari
     x, y, z = 10 * comparison.data.seed_position.values[5]
     where = f"({x:.1f}, {y:.1f}, {z:.1f}) mm".replace("-", "−")
     assert f"seed 6<br>{where}<br>0.6000 U<br>needle 3" in seeds["texts"]
+    # The surface of the target does not stand between the pointer and the seeds inside it.
+    assert told["underThePointer"] == ["seeds"]
     assert told["needleEnds"] == 4 * 3  # entry, tip and a break
     assert told["moreInSpace"] == ["seeds", "needles", "plane", "GTV", "100 % TG-43"]
 

@@ -109,6 +109,8 @@ async function space() {
   told.needleEnds = plot.data[1].x.length;
   const target = plot.data[plot.data.length - 1];
   told.target = { x: Array.from(target.x), y: Array.from(target.y), z: Array.from(target.z), i: Array.from(target.i), j: Array.from(target.j), k: Array.from(target.k) };
+  const drawn = Object.values(plot._fullLayout.scene._scene.traces).filter((trace) => trace.mesh);
+  told.underThePointer = drawn.filter((trace) => trace.mesh.drawPick).map((trace) => trace.data.name);
   document.querySelector("#space-key input[value='isodose 1']").click();
   element("space-plane").click();
   await pause(); await pause();
