@@ -80,8 +80,6 @@ def report(
     One HTML file that opens offline.
 
     Example: seedmc report comparison.h5 --out report.html
-
-    Example: seedmc report after/comparison.h5 --before before/comparison.h5 --out report.html
     """
     from validation.report.report import write_report
     from validation.studies.budget_dataset import budget_beside

@@ -150,6 +150,7 @@ def waterfall(budget: CaseBudget, target: str, index: str = "D90") -> go.Figure:
     steps = [str(step) for step in here.budget_step.values]
     values = here.step_value.values.astype(float)
     shares, u = here.share_value.values.astype(float), here.share_std_dev.values.astype(float)
+    ends = here.step_std_dev.values.astype(float)
     names = [_wrapped(name) for name in (*steps, "Monte Carlo")]
     figure = go.Figure()
     figure.add_bar(
@@ -165,8 +166,6 @@ def waterfall(budget: CaseBudget, target: str, index: str = "D90") -> go.Figure:
             "thickness": 1.2,
             "width": 4,
         },
-        text=[number(share, 1, sign=True) for share in shares],
-        textposition="none",
         customdata=np.column_stack([shares, u]),
         hovertemplate="%{y}: %{customdata[0]:+.2f} ± %{customdata[1]:.2f} Gy<extra></extra>",
     )
@@ -174,7 +173,7 @@ def waterfall(budget: CaseBudget, target: str, index: str = "D90") -> go.Figure:
         mode="markers+text",
         y=[names[0], names[-1]],
         x=[values[0], values[-1]],
-        text=[f"{number(values[0], 1)} Gy", f"{number(values[-1], 1)} Gy"],
+        text=[f"{measured(values[k], ends[k], 'Gy')} Gy" for k in (0, -1)],
         textposition="bottom center",
         cliponaxis=False,
         marker={"symbol": "diamond", "size": 11, "color": _END},
@@ -184,7 +183,7 @@ def waterfall(budget: CaseBudget, target: str, index: str = "D90") -> go.Figure:
     for name, start, share, spread in zip(names[1:-1], values[:-1], shares, u, strict=True):
         end = max(start, start + share) + _COVERAGE * float(np.nan_to_num(spread))
         figure.add_annotation(
-            x=end, y=name, text=number(share, 1, sign=True), showarrow=False, xanchor="left", xshift=6,
+            x=end, y=name, text=measured(share, spread, "Gy", sign=True), showarrow=False, xanchor="left", xshift=6,
             font={"size": 12, "color": _END},
         )  # fmt: skip
     for k, level in enumerate(values):
@@ -198,7 +197,7 @@ def waterfall(budget: CaseBudget, target: str, index: str = "D90") -> go.Figure:
             line={"color": "#9aa5af", "width": 1, "dash": "dot"},
         )
     low, high = float(values.min()), float(values.max())
-    room = max(0.12 * (high - low), 1.0)
+    room = max(0.16 * (high - low), 1.0)
     figure.update_layout(
         template="plotly_white",
         font={"family": "inherit", "size": 13, "color": "#222"},
