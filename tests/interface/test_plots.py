@@ -93,14 +93,16 @@ def test_seeds_that_cross_the_slice_are_drawn(neck: Case, fine: xr.Dataset, norm
     assert lines_of(fine.seedmc.plot_slice(case=neck, seeds=False, **{normal: position}), "seed") == []
 
 
-def test_contours_are_those_of_the_structures(neck: Case, comparison: xr.Dataset) -> None:
-    z = float(comparison.z.sel(z=0.2, method="nearest"))
-    ax = comparison.seedmc.plot_slice(z=z, structures=["PTV", "GTV"])
-    for name in ("PTV", "GTV"):
-        structure = neck.structures[name]
+@pytest.mark.parametrize("name", ["comparison", "fine"])
+def test_contours_are_those_of_the_structures(neck: Case, name: str, request: pytest.FixtureRequest) -> None:
+    result = request.getfixturevalue(name)
+    # Voxels of 1 mm lie beside the contours' planes, 2 mm apart.
+    z = float(result.z.sel(z=0.2, method="nearest"))
+    ax = result.seedmc.plot_slice(z=z, structures=["PTV", "GTV"], case=neck if name == "fine" else None)
+    for structure in (neck.structures["PTV"], neck.structures["GTV"]):
         half = 0.5 * structure.slice_thickness
         there = [c for c in structure.contours if -half < z - c.z <= half + 1e-6]
-        drawn = lines_of(ax, f"structure {name}")
+        drawn = lines_of(ax, f"structure {structure.name}")
         assert len(drawn) == len(there) > 0
         for curve, contour in zip(drawn, there, strict=True):
             np.testing.assert_allclose(curve[:-1], contour.points, atol=1e-5)  # kept in float32
@@ -194,6 +196,14 @@ def test_histograms(neck: Case, comparison: xr.Dataset, tg43: xr.Dataset) -> Non
         assert np.interp(d90, curve.get_xdata(), curve.get_ydata()) == pytest.approx(90.0, abs=0.7)
     # Bands of two standard uncertainties about Monte Carlo alone
     assert len(ax.collections) == 2
+    target = comparison.sel(structure="PTV")
+    wide = int(target.dvh_std_dev.argmax())
+    dose, volume = float(target.dvh_dose[wide]), float(target.dvh_volume.sel(engine="monte_carlo")[wide])
+    (band,) = ax.collections[0].get_paths()
+    at = band.vertices[np.isclose(band.vertices[:, 0], dose)][:, 1]
+    u = float(target.dvh_std_dev[wide])
+    assert u > 0.0
+    np.testing.assert_allclose((at.min(), at.max()), (volume - 2 * u, volume + 2 * u))
     assert legend_of(ax) == ["PTV", "CAROTID", "Monte Carlo", "TG-43"]
     # A dose by itself has the same histogram as in the comparison.
     ax = tg43.seedmc.plot_dvh(case=neck, structures=["PTV"])
