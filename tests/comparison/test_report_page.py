@@ -98,7 +98,10 @@ def test_the_first_key_leads_past_the_contents(page: Chromium) -> None:
 
 
 def test_a_definition_shows_on_focus_and_goes_on_escape(page: Chromium) -> None:
+    # Far down the page: the focus scrolls it there, and the definition stays.
+    page.value("window.scrollTo(0, document.body.scrollHeight)")
     page.value("document.querySelector('#indices tr[data-index=D90] abbr').focus()")
+    page.value("new Promise((done) => setTimeout(done, 200))")
     assert "most exposed 90 %" in _tooltip(page)
     assert page.value("document.activeElement.getAttribute('aria-describedby')") == "definition"
     outline = page.value("getComputedStyle(document.activeElement).outlineStyle")
@@ -113,6 +116,7 @@ def test_a_definition_shows_on_focus_and_goes_on_escape(page: Chromium) -> None:
 
 def test_pointing_at_a_number_says_what_it_is(page: Chromium) -> None:
     page.window(1400, 900)
+    page.value("document.activeElement.blur()")
     page.point_at("#indices tr[data-index=D90] td.judged")
     told = _tooltip(page)
     assert told.startswith("GTV, D90, Monte Carlo: ")

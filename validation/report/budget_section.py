@@ -201,7 +201,7 @@ def waterfall(budget: CaseBudget, target: str, index: str = "D90") -> go.Figure:
     figure.update_layout(
         template="plotly_white",
         font={"family": "inherit", "size": 13, "color": "#222"},
-        margin={"l": 10, "r": 16, "t": 10, "b": 48},
+        margin={"l": 10, "r": 96, "t": 10, "b": 48},
         height=64 + 44 * len(names),
         showlegend=False,
         xaxis={"title": f"{index} of {html.escape(target)} / Gy", "range": [low - room, high + room]},

@@ -74,7 +74,10 @@
     tip.textContent = text;
     tip.hidden = false;
     element.setAttribute("aria-describedby", "definition");
-    const box = element.getBoundingClientRect(), width = document.documentElement.clientWidth;
+    place();
+  };
+  const place = () => {
+    const box = shownFor.getBoundingClientRect(), width = document.documentElement.clientWidth;
     tip.style.left = Math.max(8, Math.min(box.left, width - tip.offsetWidth - 8)) + "px";
     const above = box.top - tip.offsetHeight - 8;
     tip.style.top = (above > 4 ? above : box.bottom + 8) + "px";
@@ -91,7 +94,9 @@
   document.addEventListener("focusout", hide);
   document.addEventListener("click", (event) => { const element = target(event.target); if (element) show(element); });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-  window.addEventListener("scroll", hide, { passive: true });
+  // A focus may scroll the page to what it is on: its definition goes along.
+  const follow = () => { if (shownFor && shownFor === document.activeElement) place(); else hide(); };
+  window.addEventListener("scroll", follow, { passive: true, capture: true });
 
   // What scrolls sideways can be reached and scrolled by keyboard.
   const reach = () => document.querySelectorAll(".wide").forEach((wide) => {
