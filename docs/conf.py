@@ -58,7 +58,7 @@ nitpick_ignore_regex = [
 # Notebooks are run when their code has changed; a cell that fails ends the build.
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / ".jupyter_cache")
-nb_execution_timeout = 180
+nb_execution_timeout = 600  # seconds for a cell; the first compiles the transport
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 nb_execution_excludepatterns = ["*.md"]
