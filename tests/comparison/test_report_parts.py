@@ -14,6 +14,7 @@ from mcsim.invalid_input import InvalidInput
 from validation.case import Case
 from validation.evaluate.dvh import part_volumes
 from validation.report.before_after import before_after_table, changes_between
+from validation.report.page import anchored
 from validation.report.references import WORKS, linked, parsed
 from validation.report.report import render
 from validation.report.spectra_section import shares, spectra_figure, spectrum_rows
@@ -74,6 +75,23 @@ def test_references_are_numbered_in_the_order_of_use_and_all_are_used(text: str)
     assert len(listed) > 8
     links = re.findall(r'<li id="ref-\d+">.*?(?:href="https://doi.org/([^"]+)")?>?[^>]*</(?:a>)?</?li>', text)
     assert all(link == "" or re.fullmatch(r"10\.\d{4,9}/\S+", link) for link in links)
+
+
+def test_a_number_leads_to_the_work_that_is_meant(text: str) -> None:
+    entries = dict(re.findall(r'<li id="ref-(\d+)">(.*?)</li>', text))
+    for index, work in (
+        ("D90", "TG-137"),
+        ("DHI", "Wu, Ulin and Sternick"),
+        ("HI ICRU 83", "ICRU Report 83"),
+    ):
+        row = re.search(rf'<tr data-index="{index}"><th>.*?href="#ref-(\d+)"', text)
+        assert row is not None
+        assert work in entries[row.group(1)]
+
+
+def test_a_section_never_takes_the_identifier_of_something_else() -> None:
+    found = anchored('<section><h2>Gamma</h2><p id="gamma"></p></section><section><h2>Gamma</h2></section>')
+    assert [entry.identifier for entry in found.entries] == ["gamma-2", "gamma-3"]
 
 
 def test_every_work_that_can_be_cited_has_a_doi() -> None:

@@ -63,9 +63,7 @@ def dvh_figure(comparison: Comparison) -> go.Figure:
                 "hoverinfo": "skip",
             }
             figure.add_scatter(y=np.clip(mc - band, 0, 100), **edges)
-            figure.add_scatter(
-                y=np.clip(mc + band, 0, 100), fill="tonexty", fillcolor=faint(colour), **edges
-            )
+            figure.add_scatter(y=np.clip(mc + band, 0, 100), fill="tonexty", fillcolor=faint(colour), **edges)
         width = 3 if name == comparison.target else 1.8
         figure.add_scatter(
             y=mc,

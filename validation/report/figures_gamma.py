@@ -17,7 +17,8 @@ _LARGEST = 2.0  # gamma is not searched beyond
 _SCALE = ((0.0, "#f7fbff"), (0.4999, "#6baed6"), (0.5, "#fdae61"), (1.0, "#7f0000"))
 #: The same as a gradient of a style sheet.
 RAMP = ", ".join(f"{colour} {100 * place:g}%" for place, colour in _SCALE)
-_VIEWS = (("Axial", "z", "xy"), ("Coronal", "y", "xz"), ("Sagittal", "x", "yz"))
+# Name, axis through the plane, axis across, axis up.
+_VIEWS = (("Axial", "z", "x", "y"), ("Coronal", "y", "x", "z"), ("Sagittal", "x", "y", "z"))
 
 
 def gamma_figures(comparison: Comparison) -> list[tuple[str, go.Figure]]:
@@ -45,7 +46,7 @@ def gamma_figures(comparison: Comparison) -> list[tuple[str, go.Figure]]:
         for place, axis in enumerate("xyz")
     }
     figures = []
-    for name, through, (across, up) in _VIEWS:
+    for name, through, across, up in _VIEWS:
         place = "xyz".index(through)
         number = round(middle[place])
         title = f"{name}, {through} = {10 * float(data[through].values[number]):.1f} mm".replace("-", "−")

@@ -99,7 +99,7 @@ def render_page(template: str, *, plotly: bool = False, **context: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"anchored": anchored, "linked": linked}
-    shared = {
+    shared: dict[str, Any] = {
         "created_by": created_by(),
         "digests": [],
         "plotly_js": Markup(get_plotlyjs()) if plotly else None,

@@ -57,7 +57,8 @@ def render(comparison: Comparison, budget: CaseBudget | None = None, before: Com
         note=glossary.note,
         references=references,
         cite=references.cite,
-        sources={index.name: index.source for index in (*INDICES, *CONFORMITY_INDICES)},
+        sources={index.name: index.source for index in INDICES}
+        | {index.name: index.source for index in CONFORMITY_INDICES},
         doses={comparison.label(engine): _dose_in_words(comparison, engine) for engine in comparison.engines},
         meanings={fact: define(word) for fact, word in FACTS.items()},
         software=software_facts(),
