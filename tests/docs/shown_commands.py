@@ -77,6 +77,19 @@ def _lines(text: str, first: int) -> list[tuple[int, str]]:
     return found
 
 
+def _is_typed(words: list[str]) -> bool:
+    """Whether words in running text are a command to be typed: a program and something for it to work on."""
+    if not words or words[0] not in _TYPED:
+        return False
+    if words[0] != "seedmc":
+        return len(words) > 1
+    rest = words[3 if words[1:2] and words[1] in {"case", "study", "cohort"} else 2 :]
+    # `seedmc plan --supplement` is the name of an option; `seedmc inspect --seeds` needs no more.
+    return bool(rest) and (
+        words[1] == "inspect" or rest == ["--help"] or not all(word.startswith("-") for word in rest)
+    )
+
+
 def _inline(page: Path) -> list[tuple[int, str]]:
     found = list[tuple[int, str]]()
     fenced = False
@@ -86,14 +99,7 @@ def _inline(page: Path) -> list[tuple[int, str]]:
         if fenced:
             continue
         for code in _INLINE.findall(line):
-            words = code.split()
-            path = " ".join(words[:2]) in {"seedmc case", "seedmc study", "seedmc cohort"}
-            typed = (
-                words
-                and words[0] in _TYPED
-                and len(words) > (1 if words[0] != "seedmc" else 3 if path else 2)
-            )
-            if typed and not _SYNOPSIS.search(code):
+            if _is_typed(code.split()) and not _SYNOPSIS.search(code):
                 found.append((number, code))
     return found
 

@@ -72,6 +72,9 @@ class World:
                     else name
                 )
                 place.parent.mkdir(parents=True, exist_ok=True)
+                if name == "seeds_so_far.csv" and (planned := folder / "plan.h5").exists():
+                    self._some_seeds(place, planned)  # of the plan that the page has made
+                    return
                 copy = shutil.copytree if source.is_dir() else shutil.copy
                 copy(source, place)  # type: ignore[operator]
                 return
@@ -89,7 +92,7 @@ class World:
             "lung.nii.gz": lambda p: self._mask(p, 0.5),
             "neck.egsphant.gz": self._egsphant,
             "seeds.csv": lambda p: write_seed_csv(self.case.implant, p),
-            "seeds_so_far.csv": self._some_seeds,
+            "seeds_so_far.csv": lambda p: self._some_seeds(p, self.get("plan.h5")),
             "monte_carlo.h5": lambda p: self._step(p, "simulate"),
             "part_0.h5": lambda p: self._step(p, "simulate", "--batches", "0:20"),
             "part_1.h5": lambda p: self._step(p, "simulate", "--batches", "20:40"),
@@ -111,9 +114,10 @@ class World:
             "settings.json": self._settings,
             "study/part_0.h5": lambda p: self._members(p, "0:250"),
             "study/part_1.h5": lambda p: self._members(p, "250:500"),
-            "study.h5": lambda p: run_seedmc(
-                "study", "merge", str(self.get("study/part_0.h5")), str(self.get("study/part_1.h5")), "--out", str(p)
-            ),
+            "study.h5": self._study,
+            "check": self._check,
+            "before": self._run,
+            "after": self._run,
             "results/patient": self._run,
             "results/demo": self._run,
             "results/neck": self._run,
@@ -165,9 +169,9 @@ class World:
         run_seedmc("export", "neck", "--format", "egsphant", "--egs-voxel", "4", "--out", str(folder))
         shutil.copy(next(folder.glob("*.egsphant.gz")), path)
 
-    def _some_seeds(self, path: Path) -> None:
-        """The seeds of the first needle."""
-        run_seedmc("export", str(self.get("plan.h5")), "--format", "csv", "--out", str(path.with_suffix("")))
+    def _some_seeds(self, path: Path, plan: Path) -> None:
+        """The seeds of a plan's first needle."""
+        run_seedmc("export", str(plan), "--format", "csv", "--out", str(path.with_suffix("")))
         implant = read_seed_csv(path.with_suffix("") / "seeds.csv")
         first = implant.needles == implant.needles[0]
         names = ("positions", "axes", "air_kerma_strengths", "needles")
@@ -207,9 +211,18 @@ class World:
             *_smaller("study", "settings", "displacement", case, "--sigma-mm", "1,3", "--out", str(path))
         )
 
-    def _members(self, path: Path, members: str) -> None:
+    def _members(self, path: Path, members: str, engine: str = "tg43") -> None:
         words = ["study", "members", str(self.get("case.h5")), str(self.get("settings.json"))]
-        run_seedmc(*words, "--engine", "tg43", "--members", members, "--out", str(path), "--quiet")
+        run_seedmc(*words, "--engine", engine, "--members", members, "--out", str(path), "--quiet")
+
+    def _study(self, path: Path) -> None:
+        self._members(simulated := path.with_suffix(".mc"), "0:2", "monte_carlo")
+        parts = [self.get("study/part_0.h5"), self.get("study/part_1.h5"), simulated]
+        run_seedmc("study", "merge", *map(str, parts), "--out", str(path))
+
+    def _check(self, path: Path) -> None:
+        plan, scan = str(self.get("case.h5")), str(self.get("post_ct"))
+        run_seedmc(*_smaller("post-implant", plan, scan, "--out", str(path), "--quiet"))
 
     def _run(self, path: Path) -> None:
         if not (done := self.folder / "run").exists():

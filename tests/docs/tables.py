@@ -69,6 +69,7 @@ ELSEWHERE = {
     "seedmc demo": ("the whole job at full size", "make demo; seedmc run neck is run here"),
     "seedmc validate": ("takes minutes", "tests/record"),
     "seedmc cohort in-silico": ("takes minutes", "tests/studies/test_cohort_in_silico.py"),
+    "seedmc cohort collect": ("needs computed lesions", "tests/studies/test_cohort_in_silico.py"),
     "seedmc cohort lesion": ("takes a minute", "tests/studies/test_cohort_in_silico.py"),
 }
 
@@ -77,4 +78,7 @@ SMALLER_PYTHON = {
     "monte_carlo_dose(case)": "monte_carlo_dose(case, voxel=0.3, histories=20000)",
     "tg43_dose(case)": "tg43_dose(case, voxel=0.3)",
 }
-PYTHON_ELSEWHERE = {"module seedmc:": "a rule of Snakemake; tests/workflow/test_module.py"}
+PYTHON_ELSEWHERE = {
+    "module seedmc:": "a rule of Snakemake; tests/workflow/test_module.py",
+    'import xarray as xr\n\ndata = xr.open_dataset("lesion.h5"': "tests/studies/test_cohort_in_silico.py has a lesion",
+}

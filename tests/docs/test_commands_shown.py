@@ -72,7 +72,28 @@ def run(command: Shown, folder: Path, world: World) -> None:
 _RUN_ALREADY: set[str] = set()  # what running text and tables show again and again
 
 
-@pytest.mark.parametrize("name", SHOWN)
+# The pages a new user reads run by default; all others, whose commands are known to parse (below), with the slow tests.
+_AT_ONCE = ("README.md", "docs/index.md", "docs/guide/", "docs/cluster.md")
+
+
+def test_every_command_is_run_or_listed_and_parses() -> None:
+    program = typer.main.get_command(app)
+    for command in (c for found in SHOWN.values() for c in found):
+        if elsewhere(command) is None:
+            assert command.words[0] in {"seedmc", "snakemake"}, f"{command}: neither run nor in the table"
+        if command.words[0] != "seedmc" or "COMMAND" in command.words:
+            continue
+        leaf, words = program, list(command.words[1:])
+        while below := getattr(leaf, "commands", {}):
+            assert words[0] in below, f"{command}: no such command"
+            leaf = below[words.pop(0)]
+        leaf.make_context(command.text, [NAMES.get(word, word) for word in words])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n.startswith(_AT_ONCE) else pytest.param(n, marks=pytest.mark.slow) for n in SHOWN],
+)
 def test_commands_run(name: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The steps of a page one after the other in one folder, every other command in a folder of its own."""
     for number, command in enumerate(SHOWN[name]):
@@ -122,7 +143,7 @@ OF_OTHERS = {"docs/cluster.md", "README.md", "docs/adr/0001-tooling.md"}
 
 
 def test_options_told_in_text_exist() -> None:
-    known = _options(typer.main.get_command(app)) | {"--quick", "--upgrade"}
+    known = _options(typer.main.get_command(app)) | {"--help", "--quick", "--upgrade"}
     wrong = [
         f"{page.relative_to(REPOSITORY)}: {option}"
         for page in pages()
