@@ -97,8 +97,8 @@ class Accumulation:
     tolerance : float
         Relative error at which to stop.
     element_weights : array_like, shape (...), optional
-        Judge ``Σ w |error| / Σ w D``, as suits doses with statistical noise; without, the largest ``|error| / D`` of all
-        elements is judged.
+        Judge ``Σ w |error| / Σ w D``, as suits doses with statistical noise; without, the largest ``|error| / D`` of
+        all elements is judged.
     deepest_level : int
         2^level + 1 points at most.
 
