@@ -10,11 +10,13 @@ import pytest
 from scipy.stats import norm
 
 from mcsim.invalid_input import InvalidInput
+from validation.report.study_tables import share_text
 from validation.studies.study_control import controlled_distribution
 from validation.studies.study_probability import (
     COUNTED,
     REGRESSION,
     TG43,
+    Probability,
     probabilities,
     regression_probability,
 )
@@ -72,6 +74,16 @@ def test_none_reached_leaves_an_interval_to_each():
     assert found[COUNTED].value == 0.0
     assert found[COUNTED].upper > 0.2
     assert found[REGRESSION].upper < 1e-3
+
+
+def test_what_is_too_small_for_a_number_is_not_certain():
+    """So far above that Φ is 0 to the last bit: a report must not call it certain, nor the contrary."""
+    y, x = members(np.random.default_rng(1))
+    for threshold, text in ((1e4, "< 0.1 % (0.0 to < 0.1)"), (-1e4, "> 99.9 % (> 99.9 to 100.0)")):
+        p = Probability("σ 3 mm", REGRESSION, *regression_probability(y, x[:PAIRS], x[PAIRS:], threshold))
+        assert share_text(p) == text
+    assert share_text(Probability("plan", COUNTED, 1.0, 1.0, 1.0)) == "yes"
+    assert share_text(Probability("plan", COUNTED, 0.0, 0.0, 0.0)) == "no"
 
 
 def test_exact_line_counts_tg43_members():

@@ -107,8 +107,9 @@ def _with_spread(text: str, spread: float, places: int) -> str:
     return f"{text} ({number(spread, places)})" if spread > 0.5 * 10.0**-places else text
 
 
-def _share(p: Probability) -> str:
-    if p.lower == p.upper:
+def share_text(p: Probability) -> str:
+    """A probability with its interval in words; yes or no where nothing is left to chance."""
+    if p.lower == p.value == p.upper:
         return "yes" if p.value else "no"
     value, lower, upper = (
         "< 0.1" if 0.0 < v < 0.0005 else "> 99.9" if 0.9995 < v < 1.0 else f"{100 * v:.1f}"
@@ -126,7 +127,7 @@ def _probability_table(summary: Summary, scenarios: list[str]) -> Table:
             Row(
                 name,
                 tuple(
-                    _share(found[e])
+                    share_text(found[e])
                     if e in found else NOT_DEFINED
                     for e in engines
                 ),

@@ -106,7 +106,9 @@ def regression_probability(
         reached = np.where(scatter[:, None] > 0.0, ndtr(above / scatter[:, None]), above >= 0.0)
     found = (weights * reached).sum(axis=1) / weights.sum(axis=1)
     low, high = np.quantile(found, [0.025, 0.975])
-    return float(found.mean()), float(low), float(high)
+    # A line never excludes anything: what is too small for a number is the smallest there is.
+    least, most = np.finfo(np.float64).tiny, 1.0 - np.finfo(np.float64).epsneg
+    return float(np.clip(found.mean(), least, most)), min(float(low), most), max(float(high), least)
 
 
 def probabilities(
