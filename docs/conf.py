@@ -66,7 +66,6 @@ nb_execution_excludepatterns = ["*.md"]
 autosummary_generate = False  # the pages in reference/ name what is public
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "none"  # the docstrings tell types with shapes and units
-autodoc_preserve_defaults = True
 numpydoc_show_class_members = False
 numpydoc_validation_checks = {"GL03", "GL05", "GL06", "GL07", "GL08", "GL10", "PR02", "PR10", "SS01"}
 numpydoc_validation_exclude = {r"\._", r"^mcsim\.kernels"}
