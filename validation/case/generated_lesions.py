@@ -163,7 +163,8 @@ def lesion_case(what: Lesion) -> Case:
         implant=implant,
         prescription=Prescription(what.prescription, "PTV"),
         provenance={
-            "origin": f"generated lesion {what.number} of {COUNT}: {what.volume:g} cm3, {what.gap:g} cm from {what.site}",
+            "origin": f"generated lesion {what.number} of {COUNT}: {what.volume:g} cm3, "
+            f"{what.gap:g} cm from {what.site}",
             "implant": "one seed in the middle, to be planned",
         },
     )
