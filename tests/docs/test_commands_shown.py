@@ -19,7 +19,10 @@ from validation.cli import app
 
 PAGES = {str(page.relative_to(REPOSITORY)): shown_on(page) for page in pages()}
 HELP = shown_in_help()
-SHOWN = {name: found for name, found in {**PAGES, **HELP}.items() if found}
+# The README's table names what the guide's pages do step by step.
+TABLE = {"table of README.md": [command for command in PAGES["README.md"] if command.alone]}
+PAGES["README.md"] = [command for command in PAGES["README.md"] if not command.alone]
+SHOWN = {name: found for name, found in {**PAGES, **TABLE, **HELP}.items() if found}
 _OUTPUTS = ("--out", "-o")
 
 

@@ -19,7 +19,10 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name",
+    [n if n.startswith("docs/guide/") else pytest.param(n, marks=pytest.mark.slow) for n in EXAMPLES],
+)
 def test_examples_run(name: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     mpl.use("Agg")
