@@ -186,4 +186,4 @@ def _simulate(
     write_tg43_table(out / "tg43.json", tg43_document(data, _command(seed, spectrum, data)))
     for fact in facts(data):
         typer.echo(f"{fact.name}: {fact.value} {fact.unit}".rstrip())
-    typer.echo(f"characterisation -> {out}")
+    typer.echo(f"characterisation: {data.attrs['histories']:.3g} histories -> {out}")
