@@ -31,7 +31,7 @@ def simulate(
         bool,
         typer.Option(
             "--spectra/--no-spectra",
-            help="energy-fluence spectrum of every structure and medium (default: scored, it costs no time to speak of)",
+            help="energy-fluence spectrum of every structure and medium",
         ),
     ] = True,
     per_seed: Annotated[
