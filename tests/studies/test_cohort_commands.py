@@ -13,7 +13,7 @@ from mcsim.invalid_input import InvalidInput
 from validation.cli import app
 
 PAGE = (Path(__file__).parents[2] / "docs" / "file_formats" / "cohort.md").read_text(encoding="utf-8")
-DOSIMETRY, VISITS, COUNTS, SURVIVAL = re.findall(r"```csv\n(.*?)```", PAGE, flags=re.DOTALL)
+DOSIMETRY, VISITS, COUNTS, SURVIVAL = re.findall(r"```text\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
 def run(tmp_path, command, text, *options, name="table.csv"):
