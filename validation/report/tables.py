@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from validation.report.number_text import NOT_DEFINED, decimals, measured, number
@@ -30,6 +31,8 @@ _ROLE_ORDER = ("target", "organ", "avoidance", "cavity", "other", "external")
 FULLY_COVERED = 99.0  # %; below, the report says that a structure leaves the dose grid
 _NOTHING = 0.05  # %: volumes below are 0.0 %, their noise says nothing
 _VOLUME_OF = {"D2cc": 2.0, "D0.1cc": 0.1}  # cm³
+_LARGE = 10.0  # cm³: one decimal is enough
+_SMALLEST = 0.01  # cm³
 
 
 @dataclass(frozen=True)
@@ -168,9 +171,7 @@ def index_table(comparison: Comparison) -> list[StructureRows]:
         volume = f"{number(float(structure.structure_volume), 2)} cm³"
         covered = float(structure.structure_covered)
         if covered < FULLY_COVERED:
-            volume += (
-                f" on the dose grid, {covered:.0f} % of the structure: mean and volumes are of this part"
-            )
+            volume = f"{_part_on_grid(structure)} ({covered:.0f} %) on the dose grid, indices of this part"
         if "imported_covered" in structure and float(structure.imported_covered) < FULLY_COVERED:
             label = comparison.label("imported")
             volume += (
@@ -180,6 +181,16 @@ def index_table(comparison: Comparison) -> list[StructureRows]:
     return tables
 
 
+def _part_on_grid(structure: xr.Dataset) -> str:
+    """Volume on the dose grid and in all, of a structure that leaves the grid."""
+    volume, covered = float(structure.structure_volume), float(structure.structure_covered)
+    if not covered > 0:
+        return "0 cm³"
+    whole = 100 * volume / covered
+    part = number(volume, 2) if volume >= _SMALLEST else f"below {_SMALLEST:g}"
+    return f"{part} of {number(whole, 1 if whole >= _LARGE else 2)} cm³"
+
+
 def _index_row(comparison: Comparison, structure: str, index: str) -> IndexRow:
     data = comparison.data.sel(structure=structure, index=index)
     unit, definition = str(data.index_unit.item()), str(data.index_definition.item())
@@ -187,8 +198,10 @@ def _index_row(comparison: Comparison, structure: str, index: str) -> IndexRow:
     value, known = values[:2]
     u, bias = float(data.index_std_dev), float(data.index_bias)
     if index in _VOLUME_OF and not any(map(math.isfinite, values)):
-        absent = f"not defined below {_VOLUME_OF[index]:g} cm³"
-        return IndexRow(index, definition, absent, absent, "", *(NOT_DEFINED,) * 3)
+        absent = (f"not defined below {_VOLUME_OF[index]:g} cm³",) * 2
+        if float(data.structure_covered) < FULLY_COVERED:
+            absent = (f"only {_part_on_grid(data)} on the dose grid", NOT_DEFINED)
+        return IndexRow(index, definition, *absent, "", *(NOT_DEFINED,) * 3)
     if unit == "%" and max(map(abs, values[:2])) < _NOTHING:
         u = math.nan
     places = decimals(u, unit)
@@ -255,7 +268,8 @@ def budget_table(comparison: Comparison) -> list[BudgetRow]:
     reference = budget.steps[0].values[s]
     units = data.index_unit.values
 
-    total_std_dev = budget.std_dev[-1, s]
+    # Of the two ends alone: what is between them cancels.
+    total_std_dev = np.hypot(budget.steps[0].std_dev[s], budget.steps[-1].std_dev[s])
 
     def cells(terms: NDArray[np.float64], std_dev: NDArray[np.float64]) -> tuple[str, ...]:
         texts = []

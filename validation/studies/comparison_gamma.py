@@ -32,10 +32,11 @@ class Criterion:
         return f"{self.percent:g} % / {10 * self.distance:g} mm"
 
 
-#: The last one is kept as a map.
+#: The last one is searched and kept as a map. With both tolerances k times as large gamma is 1/k of it: the others follow.
 CRITERIA = (Criterion(3.0, 0.3), Criterion(2.0, 0.2))
-# A criterion of which only the pass rate is kept need not be searched beyond 1.
-_LARGEST, _LARGEST_ON_MAP = 1.001, 2.0
+_LARGEST = 2.0
+# Points 0.13 mm apart: beside seeds, where dose halves within a millimetre, steps of 0.3 mm fail voxels that pass.
+_STEPS = 15
 
 
 def pairs(engines: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -83,7 +84,8 @@ def add_gamma(data: xr.Dataset, doses: ComparedDoses) -> None:
     body = _body(data)
     maps, rates, parts = [], [], []
     for one, other in found:
-        gammas = [_gamma(data, one, other, criterion, body) for criterion in CRITERIA]
+        gamma = _gamma(data, one, other, body)
+        gammas = [gamma * (CRITERIA[-1].percent / criterion.percent) for criterion in CRITERIA]
         maps.append(gammas[-1])
         rates.append([_pass_rate(gamma, np.ones_like(gamma)) for gamma in gammas])
         parts.append([[_pass_rate(gamma, volume) for volume in _volumes(data)] for gamma in gammas])
@@ -93,7 +95,7 @@ def add_gamma(data: xr.Dataset, doses: ComparedDoses) -> None:
         ("pair", *_GRID),
         np.array(maps, dtype=np.float32),
         units="1",
-        description=f"gamma index, {CRITERIA[-1].name} global, at most {_LARGEST_ON_MAP:g}; NaN outside the body and "
+        description=f"gamma index, {CRITERIA[-1].name} global, at most {_LARGEST:g}; NaN outside the body and "
         f"below {LOWEST_DOSE:g} % of the prescription",
     )
     put(
@@ -119,21 +121,21 @@ def _body(data: xr.Dataset) -> NDArray[np.bool_] | None:
     return np.asarray(data.structure_fraction.to_numpy()[outline][0] >= 0.5) if outline.any() else None
 
 
-def _gamma(
-    data: xr.Dataset, one: str, other: str, criterion: Criterion, body: NDArray[np.bool_] | None
-) -> NDArray[np.float64]:
+def _gamma(data: xr.Dataset, one: str, other: str, body: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+    """Gamma of the tightest criterion."""
     axes = [data[axis].to_numpy() for axis in _GRID]
     return gamma_index(
         axes,
         data[f"dose_{other}"].to_numpy(),
         axes,
         data[f"dose_{one}"].to_numpy(),
-        dose_percent=criterion.percent,
-        distance=criterion.distance,
+        dose_percent=CRITERIA[-1].percent,
+        distance=CRITERIA[-1].distance,
         normalisation=float(data.attrs["prescription_dose_gy"]),
         lower_dose_cut_off=LOWEST_DOSE,
         mask=body,
-        max_gamma=_LARGEST_ON_MAP if criterion is CRITERIA[-1] else _LARGEST,
+        max_gamma=_LARGEST,
+        interpolation_fraction=_STEPS,
     ).gamma
 
 
