@@ -6,6 +6,7 @@ import pytest
 
 from mcsim.invalid_input import InvalidInput
 from validation.case import Case, read_dicom
+from validation.case.dicom_choice import Candidate, choose
 
 
 def with_second_series(patient):
@@ -23,12 +24,19 @@ def test_two_series_are_listed_and_chosen_by_uid_description_or_folder(patient):
         read_dicom(folder)
     message = str(refused.value)
     assert "CT series are 2, expected one" in message
-    for text in ("planning CT", "post-implant CT", "folder ct_post", "7 slices", "UID 1.2.3.7", "ct_series"):
+    for text in (
+        "planning CT",
+        "post-implant CT",
+        "folder ct_post",
+        "7 slices",
+        "UID 1.2.3.7",
+        "--ct-series ct (ct_series=… in Python).",
+    ):
         assert text in message
     first = read_dicom(folder, ct_series="ct").image.hu
     for name in ("1.2.3.7", "Post-implant CT", "ct_post"):
         assert (read_dicom(folder, ct_series=name).image.hu == first + 100).all()
-    with pytest.raises(InvalidInput, match=r"option ct_series is 'MR' and matches 0 of 2 CT series"):
+    with pytest.raises(InvalidInput, match=r"--ct-series is 'MR' and matches 0 of 2 CT series"):
         read_dicom(folder, ct_series="MR")
 
 
@@ -39,12 +47,34 @@ def test_two_plans_are_listed_and_chosen_by_label_file_or_uid(patient):
     patient.save(post, "plans/after.dcm")
     folder = patient.write()
     with pytest.raises(
-        InvalidInput, match=r"plans are 2, expected one: POST \(file plans/after.dcm.*; PRE \("
+        InvalidInput,
+        match=r"plans are 2, expected one: POST \(file plans/after.dcm.*; PRE \(.* --plan PRE \(plan=",
     ):
         read_dicom(folder)
     for name in ("post", "after.dcm", "after", "plans/after.dcm", "1.2.3.3.2"):
         assert len(read_dicom(folder, plan=name).implant) == 2
     assert len(read_dicom(folder, plan="PRE").implant) == 4
+
+
+def test_two_series_and_two_plans_are_told_at_once(patient):
+    post = deepcopy(patient.plan)
+    post.SOPInstanceUID, post.RTPlanLabel = "1.2.3.3.2", "POST"
+    patient.save(post, "after.dcm")
+    folder = with_second_series(patient)
+    with pytest.raises(InvalidInput, match=r"CT series are 2.*--ct-series ct .* plans are 2.*--plan PRE "):
+        read_dicom(folder)
+    with pytest.raises(InvalidInput, match=r"^CT series are 2(?!.*plans are)"):
+        read_dicom(folder, plan="PRE")
+
+
+def test_a_name_with_blanks_is_shown_as_a_shell_takes_it():
+    # the longer name is not listed: it is the raw one of a header, which may hold the patient's name
+    two = [
+        Candidate(("CT neck", "Doe"), "CT neck"),
+        Candidate(("CT neck, after", "1.2.30.400"), "CT, UID 1.2.30.400"),
+    ]
+    with pytest.raises(InvalidInput, match=r"for example --post-series 'CT neck'\.$"):
+        choose(two, None, "CT series", "--post-series")
 
 
 def test_a_teletherapy_plan_beside_the_seed_plan_is_passed_over(patient):
@@ -89,6 +119,8 @@ def test_other_files_are_counted_and_do_not_disturb(patient):
     folder = patient.write()
     (folder / "README.txt").write_text("notes")
     (folder / ".hidden.dcm").write_text("not DICOM")
+    (folder / ".venv" / "lib").mkdir(parents=True)
+    (folder / ".venv" / "lib" / "empty.dcm").write_text("")
     (folder / "no_suffix").write_bytes(b"\0" * 200)
     dose = deepcopy(patient.structures)
     dose.SOPClassUID, dose.Modality = "1.2.840.10008.5.1.4.1.1.481.2", "RTDOSE"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mcsim.invalid_input import InvalidInput
-from validation.case.plain_text import plain_text
+from validation.case.plain_text import is_plain, plain_text
+
+
+class SeveralCandidates(InvalidInput):
+    """More than one may be meant and none is chosen."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,9 @@ class Candidate:
     description: str  # for a list of candidates
 
 
-def choose(candidates: Sequence[Candidate], wanted: str | None, what: str, option: str) -> int:
+def choose(
+    candidates: Sequence[Candidate], wanted: str | None, what: str, option: str, keyword: str = ""
+) -> int:
     """Index of the candidate that is meant.
 
     Parameters
@@ -29,7 +36,9 @@ def choose(candidates: Sequence[Candidate], wanted: str | None, what: str, optio
     what : str
         What they are, for the message.
     option : str
-        Which option chooses.
+        Which option of the command chooses, as it is typed.
+    keyword : str
+        The same in Python, if it is there.
 
     Returns
     -------
@@ -38,26 +47,44 @@ def choose(candidates: Sequence[Candidate], wanted: str | None, what: str, optio
 
     Raises
     ------
+    SeveralCandidates
+        None is chosen of several; all are listed.
     InvalidInput
         None or several match; all candidates are listed.
 
     Examples
     --------
-    >>> choose([Candidate(("PRE",), "PRE"), Candidate(("POST",), "POST")], "post", "plans", "plan")
+    >>> choose([Candidate(("PRE",), "PRE"), Candidate(("POST",), "POST")], "post", "plans", "--plan")
     1
     """
     listed = "; ".join(candidate.description for candidate in candidates)
     if wanted is None:
         if len(candidates) == 1:
             return 0
-        raise InvalidInput(
-            f"{what} are {len(candidates)}, expected one: {listed}. Choose one with the option {option}."
+        in_python = f" ({keyword}=… in Python)" if keyword else ""
+        raise SeveralCandidates(
+            f"{what} are {len(candidates)}, expected one: {listed}. Choose one, for example "
+            f"{option} {_example(candidates)}{in_python}."
         )
     called = wanted.casefold()
     found = [i for i, c in enumerate(candidates) if called in {name.casefold() for name in c.names}]
     if len(found) != 1:
         raise InvalidInput(
-            f"option {option} is {plain_text(wanted, '?')!r} and matches {len(found)} of {len(candidates)} "
+            f"{option} is {plain_text(wanted, '?')!r} and matches {len(found)} of {len(candidates)} "
             f"{what}, expected one of: {listed}. Name it by UID, label or folder."
         )
     return found[0]
+
+
+def _example(candidates: Sequence[Candidate]) -> str:
+    """The shortest listed name that means one candidate only, as a shell takes it."""
+    called = [{name.casefold() for name in c.names} for c in candidates]
+    single = [
+        name
+        for candidate in candidates
+        for name in candidate.names
+        # a name that is not in the list may be one that was blotted out of it
+        if is_plain(name) and not name.startswith("-") and name in candidate.description
+        if sum(name.casefold() in names for names in called) == 1
+    ]
+    return shlex.quote(min(single, key=len)) if single else "UID"

@@ -232,7 +232,7 @@ def scan(folder: str | Path) -> tuple[list[DicomFile], int]:
     Parameters
     ----------
     folder : path
-        Searched with its subfolders; hidden files are left out.
+        Searched with its subfolders; hidden files and folders are left out.
 
     Returns
     -------
@@ -252,9 +252,10 @@ def scan(folder: str | Path) -> tuple[list[DicomFile], int]:
         raise InvalidInput(f"DICOM folder is {folder}, expected an existing folder. Check the name.")
     files, others = [], 0
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name.startswith("."):
+        inside = path.relative_to(folder)
+        if any(name.startswith(".") for name in inside.parts) or not path.is_file():
             continue
-        file = _open(path, path.relative_to(folder).as_posix())
+        file = _open(path, inside.as_posix())
         if file is None:
             others += 1
             continue
@@ -337,8 +338,8 @@ def _is_wanted(file: DicomFile) -> bool:
         if file.header.file_meta.get("MediaStorageSOPClassUID") == _DIRECTORY:
             return False
         raise InvalidInput(
-            f"SOPClassUID of {file.label} is missing, expected what kind of DICOM file it is (it may be "
-            f"truncated). Export or copy it again."
+            f"SOPClassUID of {file.label} is missing, expected one (it says whether the file is an image, structures "
+            f"or a plan; the file may be truncated). Export or copy it again."
         )
     expected = _CLASS_OF_MODALITY.get(modality)
     if sop_class in _CLASS_OF_MODALITY.values() or expected is not None:

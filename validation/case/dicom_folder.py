@@ -8,7 +8,7 @@ import numpy as np
 
 from mcsim.invalid_input import InvalidInput
 from validation.case.case import Case, Prescription
-from validation.case.dicom_choice import Candidate, choose
+from validation.case.dicom_choice import Candidate, SeveralCandidates, choose
 from validation.case.dicom_file import CT, PLAN, STRUCTURES, DicomFile, scan
 from validation.case.dicom_image import read_image
 from validation.case.dicom_plan import Plan, read_plan
@@ -60,7 +60,14 @@ def read_dicom(
     DICOM folder is patient, expected an existing folder. Check the name.
     """
     files, others = scan(folder)
-    slices = _choose_ct(files, ct_series, others)
+    try:
+        slices = _choose_ct(files, ct_series, others)
+    except SeveralCandidates as several_series:
+        try:
+            _choose_plan(files, plan)
+        except SeveralCandidates as several_plans:
+            raise SeveralCandidates(f"{several_series} Also, {several_plans}") from None
+        raise
     frame = slices[0].uid("FrameOfReferenceUID")
     if not frame:
         raise InvalidInput(
@@ -208,7 +215,7 @@ def _choose_ct(files: list[DicomFile], wanted: str | None, others: int) -> list[
                 f"slices, UID {uid or 'missing'})",
             )
         )
-    chosen = choose(candidates, wanted, "CT series", "ct_series")
+    chosen = choose(candidates, wanted, "CT series", "--ct-series", "ct_series")
     return list(series.values())[chosen]
 
 
@@ -236,9 +243,8 @@ def _choose_plan(files: list[DicomFile], wanted: str | None) -> DicomFile:
         )
     # Teletherapy plans of the same patient have no technique; one alone is refused when it is read.
     seeds = [file for file in plans if file.header.get("BrachyTreatmentTechnique")] or plans
-    return seeds[
-        choose([_file_candidate(f, "RTPlanLabel", "RTPlanName") for f in seeds], wanted, "plans", "plan")
-    ]
+    candidates = [_file_candidate(file, "RTPlanLabel", "RTPlanName") for file in seeds]
+    return seeds[choose(candidates, wanted, "plans", "--plan", "plan")]
 
 
 def _choose_structures(files: list[DicomFile], wanted: str | None, referenced: str) -> DicomFile:
@@ -252,7 +258,7 @@ def _choose_structures(files: list[DicomFile], wanted: str | None, referenced: s
         same = [file for file in sets if referenced and file.uid("SOPInstanceUID") == referenced]
         sets = same or sets
     candidates = [_file_candidate(file, "StructureSetLabel") for file in sets]
-    return sets[choose(candidates, wanted, "structure sets", "structures")]
+    return sets[choose(candidates, wanted, "structure sets", "--structures", "structures")]
 
 
 def _target(plan: Plan, drawn: StructureSet, plan_label: str, set_label: str) -> str:
