@@ -32,7 +32,7 @@ class Criterion:
         return f"{self.percent:g} % / {10 * self.distance:g} mm"
 
 
-#: The last one is searched and kept as a map. With both tolerances k times as large gamma is 1/k of it: the others follow.
+#: The last one is searched and kept as a map; with both tolerances k times as large, gamma is 1/k of it.
 CRITERIA = (Criterion(3.0, 0.3), Criterion(2.0, 0.2))
 _LARGEST = 2.0
 # Points 0.13 mm apart: beside seeds, where dose halves within a millimetre, steps of 0.3 mm fail voxels that pass.
