@@ -142,7 +142,7 @@ def refusal(run: subprocess.CompletedProcess[str], *words: str) -> None:
 def test_other_settings_are_not_mixed_into_a_result(neck: Path) -> None:
     before = content(neck / "whole" / "monte_carlo.h5")
     run = seedmc("run", "neck", "--out", "whole", *QUICK, "--random-seed", 7, "--quiet", cwd=neck)
-    refusal(run, "monte_carlo.h5", "other settings")
+    refusal(run, "monte_carlo.h5", "other settings", "--replace")
     assert content(neck / "whole" / "monte_carlo.h5") == before
 
 
@@ -153,7 +153,7 @@ def test_results_of_another_case_keep_their_case_file(neck: Path) -> None:
         "x_cm,y_cm,z_cm,axis_x,axis_y,axis_z,air_kerma_strength_U,model\n3.5,0.5,0,0,0,1,0.5,6711\n"
     )
     run = seedmc("run", "neck", "--seed-list", seed, "--out", "whole", *QUICK, "--quiet", cwd=neck)
-    refusal(run, "case digest", "another case")
+    refusal(run, "case digest", "another case", "--replace")
     assert content(neck / "whole" / "case.h5") == before
 
 
@@ -170,6 +170,12 @@ def test_an_interrupted_run_says_how_to_go_on(neck: Path) -> None:
     said = process.communicate(timeout=60)[1]
     assert (process.returncode, len(said.strip().splitlines())) == (1, 1), said
     assert "interrupted" in said
+
+
+def test_a_misspelt_structure_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    run = seedmc("run", "neck", "--medium-of", "SPINALCORD=brain", "--out", "x", cwd=tmp_path)
+    refusal(run, "expected one of BODY, GTV", "did you mean SPINAL_CORD?")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

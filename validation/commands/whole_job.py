@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mcsim.invalid_input import ResultOfOtherSettings
 from validation.commands.completion import case_or_file
 from validation.commands.option_groups import unfold
 from validation.commands.options import CaseOptions, Quiet, SourceTable, Threads
@@ -52,18 +53,23 @@ def run(
 
     options, rule = transport.applied_to(phantom.monte_carlo_options()), stop.rule()
     with Reporter(quiet) as reporter:
-        path = run_main_job(
-            source,
-            out,
-            case.choice(),
-            options,
-            rule,
-            reporter.say,
-            reporter.simulation,
-            reporter.phase_space,
-            replace,
-            source_data,
-        )
+        try:
+            path = run_main_job(
+                source,
+                out,
+                case.choice(),
+                options,
+                rule,
+                reporter.say,
+                reporter.simulation,
+                reporter.phase_space,
+                replace,
+                source_data,
+            )
+        except ResultOfOtherSettings as other:
+            raise ResultOfOtherSettings(
+                f"{other} Or give --replace, which removes earlier results."
+            ) from None
     typer.echo(f"The report is {path.resolve()}")
 
 

@@ -14,6 +14,7 @@ from validation.case import Case
 from validation.case.case_source import CaseChoice, read_case
 from validation.studies.budget_dataset import budget_beside
 from validation.studies.compare import FORMAT_VERSION, Comparison, compare
+from validation.studies.media_assignment import require_contours
 from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose, prepare_simulation
 from validation.studies.monte_carlo_dataset import monte_carlo_dataset
 from validation.studies.tg43_dose import (
@@ -68,6 +69,9 @@ def run_main_job(
         Bad input, no TG-43 table for the seeds, or a result in the folder that belongs to other settings.
     """
     case = read_case(source, choice)
+    if options.media == "patient":
+        # A misspelt name is told before anything is written.
+        require_contours(case, options.tissues.contours)
     # What TG-43 lacks is told before the simulation, not after it.
     table = find_source(case.implant, source_data)
     if replace and _remove_other_results(folder, case, options):

@@ -180,6 +180,25 @@ def assign_media(
     return result
 
 
+def require_contours(case: Case, contours: ContourSettings) -> None:
+    """Refuse a medium for a structure that the case lacks; the known ones are listed.
+
+    Parameters
+    ----------
+    case : Case
+        Its structures count.
+    contours : ContourSettings
+        Media by contour.
+
+    Raises
+    ------
+    InvalidInput
+        There is no structure of a name.
+    """
+    for structure, _ in contours.medium_of:
+        require_structure(case, structure, "structure with a medium")
+
+
 def _by_contour(
     result: Assignment,
     case: Case,
@@ -189,8 +208,8 @@ def _by_contour(
     contours: ContourSettings,
 ) -> None:
     free = np.ones(hu.shape, dtype=bool)
+    require_contours(case, contours)
     for structure, name in contours.medium_of:
-        require_structure(case, structure, "structure with a medium")
         chosen = _inside(case, structure, planes, scoring) & free
         free &= ~chosen
         own = material(name)

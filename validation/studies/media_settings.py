@@ -18,7 +18,8 @@ from mcsim.hounsfield import (
     packaged_curve,
 )
 from mcsim.invalid_input import InvalidInput
-from mcsim.materials import material
+from mcsim.materials import material_library
+from validation.studies.nearest_name import nearest_name
 
 FILE_FORMAT = "seedmc-hounsfield-curve"
 FILE_MAJOR = "1"
@@ -363,10 +364,12 @@ def _names(value: object, what: str) -> tuple[str, ...]:
 
 
 def _known_medium(structure: str, medium: str) -> None:
-    try:
-        material(medium)
-    except InvalidInput as unknown:
-        raise InvalidInput(f"medium of structure {structure}: {unknown}") from unknown
+    known = material_library()
+    if medium not in known:
+        raise InvalidInput(
+            f"medium of structure {structure}: medium is {medium!r}, expected a known one"
+            f"{nearest_name(medium, known)}. `seedmc inspect --materials` lists them."
+        )
 
 
 def _one_of(value: str, known: Sequence[str], what: str) -> None:

@@ -21,6 +21,7 @@ from validation.case import Case
 from validation.case.implant import SEED_LENGTH
 from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.media_settings import StreakSettings
+from validation.studies.nearest_name import nearest_name
 
 FloatArray = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -99,7 +100,8 @@ def require_structure(case: Case, name: str, what: str) -> None:
     """Refuse a name that no structure has; the known ones are listed."""
     if name not in case.structures:
         raise InvalidInput(
-            f"{what} is {name!r}, expected one of {', '.join(case.structures)}. Use a name of the case."
+            f"{what} is {name!r}, expected one of {', '.join(case.structures)}"
+            f"{nearest_name(name, case.structures)}. Use a name of the case."
         )
 
 
