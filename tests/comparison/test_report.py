@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from validation.report.figures_slices import HIDDEN, LOG_STEPS, LOWEST_SHOWN, slice_views, unpack
 from validation.report.number_text import measured
 from validation.report.report import render, write_report
+from validation.report.tables import index_table
 from validation.studies.compare import Comparison
 
 
@@ -237,6 +238,33 @@ def test_views_start_at_the_target(comparison: Comparison) -> None:
     ]
     # The target is centred on the origin: within half a voxel of 1.5 mm and of the contour spacing.
     np.testing.assert_allclose(where, 0.0, atol=0.16)
+
+
+@pytest.mark.parametrize(("off", "fits"), [(1.04, 5), (1.17, 20), (0.55, 50), (2.5, 100)])
+def test_the_first_colours_hold_nine_tenths_of_what_is_drawn(
+    comparison: Comparison, off: float, fits: int
+) -> None:
+    data = comparison.data.copy()
+    judged, reference = (f"dose_{engine}" for engine in comparison.engines[:2])
+    data[judged] = off * data[reference]
+    # A few voxels far off, and many with little dose, do not matter.
+    data[judged][:2] = 9.0 * data[reference][:2]
+    little = data[reference] < 0.05 * comparison.prescription
+    data[judged] = data[judged].where(~little, 1.9 * data[reference])
+    assert slice_views(Comparison(data))["range"] == fits
+
+
+def test_what_leaves_the_dose_grid_is_told_as_that(comparison: Comparison) -> None:
+    data = comparison.data.copy(deep=True)
+    data.structure_covered.loc[{"structure": "CORD"}] = 7.4
+    data.structure_volume.loc[{"structure": ["CORD", "BONE"]}] = 1.1
+    data.index_value.loc[{"structure": ["CORD", "BONE"], "index": "D2cc"}] = np.nan
+    data.structure_covered.loc[{"structure": "BONE"}] = 100.0
+    found = {rows.name: rows for rows in index_table(Comparison(data))}
+    cells = {name: next(row for row in found[name].rows if row.name == "D2cc") for name in ("CORD", "BONE")}
+    assert cells["CORD"].judged == "only 1.10 of 14.9 cm³ on the dose grid"
+    assert cells["BONE"].judged == cells["BONE"].reference == "not defined below 2 cm³"
+    assert found["CORD"].volume == "1.10 of 14.9 cm³ (7 %) on the dose grid, indices of this part"
 
 
 def test_the_report_replaces_an_old_one_whole(comparison: Comparison, tmp_path: Path) -> None:

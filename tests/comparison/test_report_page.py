@@ -147,6 +147,19 @@ def test_no_window_needs_scrolling_sideways(page: Chromium, width: int) -> None:
     assert page.value(f"Array.from(document.querySelectorAll('main table')).filter({wide}).length") == 0
 
 
+def test_a_value_stays_on_one_line_on_a_telephone(page: Chromium) -> None:
+    page.window(390, 800)
+    try:
+        broken = page.value(
+            "[...document.querySelectorAll('#indices td.n')].filter((e) => { const r = document.createRange();"
+            " r.selectNodeContents(e); const tops = [...r.getClientRects()].map((b) => Math.round(b.top));"
+            " return new Set(tops).size > 1; }).map((e) => e.textContent)"
+        )
+        assert broken == []
+    finally:
+        page.window(1400, 900)
+
+
 def test_contents_fold_on_a_telephone_and_open_by_key(page: Chromium) -> None:
     page.window(390, 844)
     page.value("new Promise((done) => setTimeout(done, 300))")

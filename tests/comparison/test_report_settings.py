@@ -9,7 +9,7 @@ import pytest
 
 from mcsim.physics_settings import PhysicsSettings
 from validation.commands.tissue_options import tissues_of
-from validation.report.facts import run_facts, settings_notes
+from validation.report.facts import case_facts, run_facts, settings_notes, subtitle
 from validation.report.settings_text import physics_rows, plain, technique_rows, tissue_rows
 from validation.studies.compare import Comparison
 from validation.studies.media_settings import MediaSettings
@@ -155,11 +155,34 @@ def test_the_report_shows_no_json(comparison: Comparison) -> None:
     data.attrs["monte_carlo_settings"] = json.dumps(record)
     rows = settings_notes(Comparison(data)) + run_facts(Comparison(data))
     assert not [row for row in rows if any(sign in row[1] for sign in '{}[]"')]
-    assert dict(rows)["Monte Carlo: analogue"] == "no"
-    assert dict(rows)["Monte Carlo: voxel / cm"] == "0.1"
+    assert dict(rows)["Monte Carlo: analogue transport"] == "no"
+    assert dict(rows)["Monte Carlo: voxel size / cm"] == "0.1"
     assert dict(rows)["Water-table digest"] == "ab" * 32
     assert dict(rows)["Coherent scattering"] == "with atomic form factors"
     assert len([what for what, _ in rows if what == "Media by CT number"]) == 1
+
+
+def test_facts_of_a_dicom_case_are_in_words(comparison: Comparison) -> None:
+    data = comparison.data.copy()
+    provenance = {"ct_description": "Neck", "ct_series_uid": "1.2", "plan_uid": "1.3", "plan_label": "PRE"}
+    data.attrs["case_provenance"] = json.dumps(provenance)
+    data.attrs["tg43_settings"] = json.dumps({"half_life_d": 59.4, "voxel_cm": 0.1})
+    data.attrs["monte_carlo_settings"] = json.dumps({"seed_count": 8, "run_seed": 1})
+    found = Comparison(data)
+    whats = [what for what, _ in case_facts(found)]
+    assert whats[-4:] == ["CT description", "CT series UID", "Plan UID", "Plan label"]
+    told = [what for what, _ in run_facts(found)]
+    assert "TG-43: voxel size / cm" in told
+    assert "Monte Carlo: number that starts the random numbers" in told
+    # Strength, half-life and number of seeds stand with the case.
+    assert not [what for what in told if "half life" in what or "seed count" in what]
+    assert subtitle(found) == "8 seeds of model 6711, 0.600 U each; 120 Gy prescribed to GTV"
+
+
+def test_a_negative_number_has_a_minus_sign_and_a_doi_its_hyphen() -> None:
+    curve = "1.018 + 0.893e-3 HU (doi:10.1088/0031-9155/45/2/314), from air to -98 HU"
+    ((_, text),) = tissue_rows({"hounsfield_curve": curve})
+    assert text == curve.replace("-98", "−98")
 
 
 def test_plain_values() -> None:

@@ -40,7 +40,9 @@ _SETTING_SENTENCES: dict[str, tuple[str, dict[str, str]]] = {
     "outside_body": ("Outside the body outline", {}),
     "beyond_the_image": ("Beyond the edge of the CT", {}),
 }
-_SHOWN_ELSEWHERE = {*_SETTING_SENTENCES, *TOLD_HERE, "media", "phase_space_digest"}
+_CASE_FACTS = {"half_life_d", "seed_count"}
+_SHOWN_ELSEWHERE = {*_SETTING_SENTENCES, *TOLD_HERE, *_CASE_FACTS, "media", "phase_space_digest"}
+_CAPITALS = {"ct", "uid"}
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,6 @@ def case_facts(comparison: Comparison) -> list[tuple[str, str]]:
     """
     data, attributes = comparison.data, comparison.data.attrs
     strengths = data.seed_air_kerma_strength.values
-    same = np.ptp(strengths) < 5e-4
-    each = f"{strengths[0]:.3f} U each" if same else f"{strengths.min():.3f} … {strengths.max():.3f} U"
     grid = " × ".join(str(data.sizes[axis]) for axis in "xyz")
     voxel = " × ".join(f"{10 * float(np.diff(data[axis].values).mean()):.2g}" for axis in "xyz")
     low, high = (float(getattr(data.hu, part)()) for part in ("min", "max"))
@@ -111,7 +111,7 @@ def case_facts(comparison: Comparison) -> list[tuple[str, str]]:
             f"{strengths.size} of model {attributes['seed_model']}"
             + (f", {needles} needles" * (needles > 0)),
         ),
-        ("Air-kerma strength", f"{each}, {number(float(strengths.sum()), 2)} U in all"),
+        ("Air-kerma strength", f"{_each_strength(comparison)}, {number(float(strengths.sum()), 2)} U in all"),
         ("Half-life", f"{float(attributes['half_life_d']):g} d"),
         ("Dose grid", f"{grid} voxels of {voxel} mm"),
         ("CT numbers on it", f"{number(low, 0)} … {number(high, 0)} HU"),
@@ -125,11 +125,39 @@ def _heading(key: str) -> str:
 
     Examples
     --------
-    >>> _heading("plan_digest"), _heading("ct")
-    ('Plan digest', 'CT')
+    >>> _heading("plan_digest"), _heading("ct"), _heading("ct_series_uid")
+    ('Plan digest', 'CT', 'CT series UID')
     """
-    words = key.replace("_", " ")
-    return words.upper() if words in {"ct"} else words[:1].upper() + words[1:]
+    words = " ".join(word.upper() if word in _CAPITALS else word for word in key.split("_"))
+    return words[:1].upper() + words[1:]
+
+
+def subtitle(comparison: Comparison) -> str:
+    """What was implanted for what, in one line that names no patient.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    str
+        Target, number, model and strength of the seeds, prescription.
+    """
+    attributes, strengths = comparison.data.attrs, comparison.data.seed_air_kerma_strength.values
+    seeds = f"{strengths.size} seed{'s' * (strengths.size != 1)} of model {attributes['seed_model']}"
+    return (
+        f"{seeds}, {_each_strength(comparison)}; {comparison.prescription:g} Gy prescribed to "
+        f"{comparison.target}"
+    )
+
+
+def _each_strength(comparison: Comparison) -> str:
+    strengths = comparison.data.seed_air_kerma_strength.values
+    if np.ptp(strengths) < 5e-4:
+        return f"{strengths[0]:.3f} U each"
+    return f"{strengths.min():.3f} … {strengths.max():.3f} U"
 
 
 def settings_notes(comparison: Comparison) -> list[tuple[str, str]]:

@@ -240,11 +240,7 @@ def _volumes(comparison: Comparison, names: list[str]) -> dict[str, NDArray[np.i
     data = comparison.data
     doses = [data[f"dose_{engine}"].values.astype(float) for engine in comparison.engines]
     judged, reference = doses[:2]
-    shown = (
-        (np.fmax(judged, reference) >= LOWEST_SHOWN * comparison.prescription)
-        & (judged > 0)
-        & (reference > 0)
-    )  # NaN inside seeds: not shown
+    shown = _shown(comparison, judged, reference)
     ratio = _log_ratio(judged, reference, shown)
     reference = _everywhere(reference)
     log = np.log(np.maximum(reference / comparison.prescription, np.exp(_LOWEST_LOG)))
@@ -274,6 +270,14 @@ def _volumes(comparison: Comparison, names: list[str]) -> dict[str, NDArray[np.i
         if fraction.any():
             volumes[f"structure{k}"] = np.rint(PART_STEPS * fraction)
     return {name: np.asarray(volume).astype(np.int16) for name, volume in volumes.items()}
+
+
+def _shown(
+    comparison: Comparison, judged: NDArray[np.float64], reference: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Voxels of the difference map; not those inside seeds, where a dose is NaN."""
+    enough = np.fmax(judged, reference) >= LOWEST_SHOWN * comparison.prescription
+    return np.asarray(enough & (judged > 0) & (reference > 0))
 
 
 def _everywhere(dose: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -324,7 +328,12 @@ def centre_of(fraction: NDArray[np.float32]) -> list[int]:
 
 
 def _difference_range(comparison: Comparison) -> int:
-    """Colour range that holds 90 % of the target's voxels, from a fixed list."""
-    data = comparison.data.sel(structure=comparison.target, difference_unit=comparison.relative_unit)
-    largest = float(np.abs(data.difference_percentile.values).max())
+    """Colour range that holds 90 % of the voxels drawn, from a fixed list."""
+    judged, reference = (
+        comparison.data[f"dose_{engine}"].values.astype(float) for engine in comparison.engines[:2]
+    )
+    shown = _shown(comparison, judged, reference)
+    if not shown.any():
+        return _DIFFERENCE_RANGES[0]
+    largest = float(np.percentile(np.abs(100 * (judged[shown] / reference[shown] - 1)), 90))
     return next((limit for limit in _DIFFERENCE_RANGES if largest <= limit), _DIFFERENCE_RANGES[-1])

@@ -107,6 +107,7 @@ def render(comparison: Comparison, budget: CaseBudget | None = None, before: Com
         run_facts=facts.run_facts(comparison),
         settings_notes=facts.settings_notes(comparison),
         slices=views,
+        subtitle=facts.subtitle(comparison),
         structures=facts.structure_table(comparison),
         to_water=tables.water_table(comparison),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,6 +39,15 @@ _INCOHERENT = {
     "free_electrons": "on free electrons, Klein-Nishina",
 }
 _UNITS = frozenset({"cm", "cm3", "d", "h", "hu", "kev", "s"})
+_LABELS = {
+    "analogue": "analogue transport",
+    "per_seed": "dose of every seed kept",
+    "phase_space_histories": "histories of the phase space",
+    "run_seed": "number that starts the random numbers",
+    "table": "source of the table",
+    "voxel_cm": "voxel size / cm",
+}
+_HYPHEN_OF_A_NUMBER = re.compile(r"(?<![\w.])-(?=\d)")
 _MILLIMETRES_PER_CENTIMETRE = 10.0
 _REPLACEMENTS = {"median": "the median of clean voxels near by", "water": "0 HU"}
 
@@ -86,9 +96,11 @@ def label(key: str) -> str:
 
     Examples
     --------
-    >>> label("voxel_cm"), label("run_seed"), label("half_life_d")
-    ('voxel / cm', 'run seed', 'half life / d')
+    >>> label("voxel_cm"), label("run_seed"), label("cut_off_kev")
+    ('voxel size / cm', 'number that starts the random numbers', 'cut off / kev')
     """
+    if key in _LABELS:
+        return _LABELS[key]
     name, _, unit = key.rpartition("_")
     return f"{name.replace('_', ' ')} / {unit}" if unit in _UNITS and name else key.replace("_", " ")
 
@@ -246,7 +258,9 @@ def tissue_rows(settings: Mapping[str, Any]) -> Rows:
     """
     rows: Rows = []
     if "hounsfield_curve" in settings:
-        rows.append(("CT numbers to tissues", str(settings["hounsfield_curve"])))
+        rows.append(
+            ("CT numbers to tissues", _HYPHEN_OF_A_NUMBER.sub("−", str(settings["hounsfield_curve"])))
+        )
     record = settings.get("media_settings")
     if isinstance(record, Mapping):
         rows += _curve_rows(record)

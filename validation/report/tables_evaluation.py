@@ -29,8 +29,10 @@ class EngineRow:
 
 
 def gamma_columns(comparison: Comparison) -> tuple[str, ...]:
-    """Headings of the gamma table: the body, then the structures in it."""
-    return ("body", *_structures(comparison))
+    """Headings of the gamma table: the outline of the body, or the whole grid, then the structures in it."""
+    data = comparison.data
+    outlines = data.structure.values[data.structure_role.values == "external"]
+    return (str(outlines[0]) if outlines.size else "dose grid", *_structures(comparison))
 
 
 def gamma_table(comparison: Comparison) -> list[GammaRow]:

@@ -63,9 +63,9 @@ class BiologyParameters:
 QUANTITIES = (
     ("gEUD", "generalised equivalent uniform dose"),
     ("BED of D90", "biologically effective dose of the D90, with repair and repopulation during decay"),
-    ("EQD2 of D90", "the same as dose in fractions of 2 Gy"),
+    ("EQD2 of D90", "dose in fractions of 2 Gy with the BED of the D90"),
     ("EUBED", "uniform BED that leaves as many cells alive"),
-    ("EQD2 of EUBED", "the same as dose in fractions of 2 Gy"),
+    ("EQD2 of EUBED", "dose in fractions of 2 Gy, the same in the whole target, with the EUBED"),
 )
 
 
