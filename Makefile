@@ -16,7 +16,6 @@ help: ## list the targets
 
 demo: $(VENV)/.run ## Monte Carlo, TG-43 and their comparison on the built-in neck case
 	$(BIN)/seedmc demo --out $(OUT)
-	@echo "The report is $(OUT)/report.html (open it in a browser)."
 
 docs: $(VENV)/.dev ## the documentation as a site, notebooks run: docs/_build/html/index.html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -128,7 +129,11 @@ def test_killed_and_started_again_gives_the_same(neck: Path) -> None:
 
 def test_second_run_keeps_what_is_there(neck: Path) -> None:
     before = {p.name: p.stat().st_mtime_ns for p in (neck / "whole").iterdir()}
-    done("run", "neck", "--out", "whole", *QUICK, "--quiet", cwd=neck)
+    run = seedmc("run", "neck", "--out", "whole", *QUICK, "--quiet", cwd=neck)
+    assert run.returncode == 0, run.stderr
+    # The result first, then where the report is.
+    result = r"PTV D90: Monte Carlo [\d.]+ ± [\d.]+ Gy, TG-43 [\d.]+ Gy \(−[\d.]+ ± [\d.]+ %\)"
+    assert re.match(result + "\nThe report is /.*/report.html\n$", run.stdout)
     assert before == {p.name: p.stat().st_mtime_ns for p in (neck / "whole").iterdir()}
 
 

@@ -49,6 +49,8 @@ def run(
 
     Example: seedmc run results/patient/case.h5 --medium-of THYROID=thyroid --uncertainty 1 --out results/thyroid
     """
+    from validation.report.tables import result_line
+    from validation.studies.compare import Comparison
     from validation.studies.main_job import run_main_job
 
     options, rule = transport.applied_to(phantom.monte_carlo_options()), stop.rule()
@@ -70,6 +72,7 @@ def run(
             raise ResultOfOtherSettings(
                 f"{other} Or give --replace, which removes earlier results."
             ) from None
+    typer.echo(result_line(Comparison.read(path.with_name("comparison.h5"))))
     typer.echo(f"The report is {path.resolve()}")
 
 

@@ -145,6 +145,24 @@ def headline(comparison: Comparison) -> Headline:
     )
 
 
+def result_line(comparison: Comparison) -> str:
+    """D90 of the target by both engines in one short line.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+
+    Returns
+    -------
+    str
+        Such as "PTV D90: Monte Carlo 85.20 ± 0.10 Gy, TG-43 128.96 Gy (−33.93 ± 0.08 %)".
+    """
+    found = headline(comparison)
+    judged, reference = (comparison.label(engine) for engine in comparison.engines[:2])
+    return f"{found.target} D90: {judged} {found.judged}, {reference} {found.reference} ({found.difference})"
+
+
 def index_table(comparison: Comparison) -> list[StructureRows]:
     """Indices of every structure but the body outline.
 

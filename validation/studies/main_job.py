@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 
 from mcsim.invalid_input import InvalidInput, ResultOfOtherSettings
+from mcsim.result import Result
 from mcsim.result_file import read_result
 from mcsim.simulation_settings import Progress, StoppingRule
 from tg43 import SourceData
 from validation.case import Case
 from validation.case.case_source import CaseChoice, read_case
+from validation.evaluate.structure_fractions import structure_fractions
 from validation.studies.budget_dataset import budget_beside
 from validation.studies.compare import FORMAT_VERSION, Comparison, compare
 from validation.studies.media_assignment import require_contours
@@ -84,7 +87,7 @@ def run_main_job(
 
     monte_carlo_file = folder / "monte_carlo.h5"
     result = monte_carlo_dose(case, options, rule, monte_carlo_file, on_progress, on_phase_space)
-    say(f"Monte Carlo: {result.histories:.3g} histories -> {monte_carlo_file}")
+    say(f"Monte Carlo: {result.histories:.3g} histories{_reached(case, result, rule)} -> {monte_carlo_file}")
 
     tg43_file = folder / "tg43.h5"
     if not _same_tg43(tg43_file, case, options.voxel, table):
@@ -95,8 +98,9 @@ def run_main_job(
     monte_carlo = monte_carlo_dataset(monte_carlo_file, case, options.threads)
     tg43 = read_tg43_dose(tg43_file)
     if _same_comparison(comparison_file, monte_carlo.attrs, tg43.attrs) and report_file.is_file():
-        say(f"comparison and report are up to date -> {report_file}")
+        say("comparison and report are up to date")
         return report_file
+    say("comparing the doses")
     comparison = compare(case, monte_carlo, tg43)
     # An earlier report must not stand beside a newer comparison if the job is interrupted between the two.
     report_file.unlink(missing_ok=True)
@@ -109,8 +113,17 @@ def run_main_job(
     if note:
         say(note)
     write_report(read_again, report_file, budget)
-    say(f"report -> {report_file}")
     return report_file
+
+
+def _reached(case: Case, result: Result, rule: StoppingRule) -> str:
+    """Mean uncertainty in the target, and the one that was asked for."""
+    target = case.structures[case.prescription.target]
+    reached = result.mean_relative_uncertainty(structure_fractions(target, *result.axes))
+    if not isfinite(reached):
+        return ""
+    asked = f" (asked: {100 * rule.uncertainty:g} %)" if rule.uncertainty else ""
+    return f", ±{100 * reached:.2f} % in the target reached{asked}"
 
 
 def case_in_words(case: Case) -> str:
