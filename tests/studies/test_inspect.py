@@ -20,7 +20,7 @@ from mcsim.result_file import read_result, write_result
 from mcsim.simulation_settings import StoppingRule
 from validation.case import Case, built_in
 from validation.cli import app, main
-from validation.studies.inspect_case import MediaOfStructure, media_of_structures, media_table
+from validation.studies.inspect_case import MediaOfStructure, cavity_notes, media_of_structures, media_table
 from validation.studies.inspect_file import describe
 from validation.studies.main_job import CaseChoice
 from validation.studies.monte_carlo import MonteCarloOptions, monte_carlo_dose
@@ -197,3 +197,15 @@ def test_text_that_is_no_curve_is_refused(tmp_path: Path) -> None:
         InvalidInput, match=r"is of no known type, expected an HDF5 or JSON file .* a CT curve"
     ):
         describe(str(tmp_path / "notes.txt"), CaseChoice(), OPTIONS)
+
+
+def test_a_cavity_without_air_is_pointed_out() -> None:
+    neck = built_in("neck")
+    tissue = {"muscle": 0.9, "air": 0.1}
+    filled = [MediaOfStructure(name, 1.0, 1.0, tissue, tissue) for name in ("AIRWAY", "GTV")]
+    ((name, sentence),) = cavity_notes(neck, filled)
+    assert name == "AIRWAY"
+    assert "90 % of it is muscle and 10 % air" in sentence
+    assert "--medium-of AIRWAY=air" in sentence
+    air = {"air": 0.9, "muscle": 0.1}
+    assert cavity_notes(neck, [MediaOfStructure("AIRWAY", 1.0, 0.1, air, air)]) == []

@@ -19,6 +19,8 @@ FloatArray = NDArray[np.float64]
 
 # Media below this share of a structure, by volume and by mass, are added up as "other" in the table.
 SMALLEST_SHARE = 0.0005
+# A cavity with less air than this is worth a look.
+MOSTLY = 0.5
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,48 @@ def describe_case(case: Case, options: MonteCarloOptions) -> list[Section]:
     phantom, description = patient_phantom(
         case, options.voxel, options.media, options.beyond, options.beyond_distance, options.tissues
     )
-    return [
+    found = media_of_structures(case, phantom)
+    sections = [
         facts("Case", _case_facts(case)),
         _structure_table(case),
         facts("Phantom", _phantom_facts(phantom, description)),
-        media_table(media_of_structures(case, phantom)),
+        media_table(found),
     ]
+    notes = cavity_notes(case, found) if options.media == "patient" else []
+    return [*sections, facts("To look at", notes)] if notes else sections
+
+
+def cavity_notes(case: Case, found: list[MediaOfStructure]) -> list[tuple[str, str]]:
+    """Cavities that the phantom fills with something else than air, and how to change it.
+
+    Parameters
+    ----------
+    case : Case
+        Structures.
+    found : list of MediaOfStructure
+        From `media_of_structures`.
+
+    Returns
+    -------
+    list of (str, str)
+        Structure and sentence.
+    """
+    notes = []
+    for part in found:
+        air = part.by_volume.get("air", 0.0)
+        if case.structures[part.structure].role != "cavity" or not part.by_volume or air >= MOSTLY:
+            continue
+        most = next(medium for medium in part.by_volume if medium != "air")
+        share = (
+            f"{100 * part.by_volume[most]:.0f} % of it is {most.replace('_', ' ')} and {100 * air:.0f} % air"
+        )
+        notes.append(
+            (
+                part.structure,
+                f"is a cavity, but {share} in the phantom. --medium-of {part.structure}=air fills it with air.",
+            )
+        )
+    return notes
 
 
 def _case_facts(case: Case) -> list[tuple[str, str]]:
