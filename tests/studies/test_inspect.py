@@ -165,7 +165,7 @@ def test_rare_media_are_added_up() -> None:
     found = MediaOfStructure("A", 1.0, 1.0, {"muscle": 0.9996, "air": 0.0003, "skin": 0.0001},
                              {"muscle": 0.9997, "air": 0.0001, "skin": 0.0002})  # fmt: skip
     rows = media_table([found]).rows
-    assert rows == (("A", "1.00", "1.0000", "muscle 99.96 (99.97), other 0.04 (0.03)"),)
+    assert rows == (("A", "1.00", "–", "1.0000", "muscle 99.96 (99.97), other 0.04 (0.03)"),)
 
 
 @pytest.mark.parametrize(
@@ -209,3 +209,13 @@ def test_a_cavity_without_air_is_pointed_out() -> None:
     assert "--medium-of AIRWAY=air" in sentence
     air = {"air": 0.9, "muscle": 0.1}
     assert cavity_notes(neck, [MediaOfStructure("AIRWAY", 1.0, 0.1, air, air)]) == []
+
+
+def test_the_share_on_the_dose_grid_is_told() -> None:
+    neck = built_in("neck")
+    found = {
+        part.structure: part.on_dose_grid for part in media_of_structures(neck, patient_phantom(neck, 0.2)[0])
+    }
+    # The grid is laid around the targets; the body goes on beyond it.
+    assert found["PTV"] == pytest.approx(1.0, abs=1e-9)
+    assert 0.0 < found["BODY"] < 0.5

@@ -37,6 +37,8 @@ class MediaOfStructure:
         g/cm³.
     by_volume, by_mass : dict of str to float
         Share of each medium present; both add up to 1.
+    on_dose_grid : float
+        Share of the volume that lies on the dose grid, between 0 and 1.
     """
 
     structure: str
@@ -44,6 +46,7 @@ class MediaOfStructure:
     mean_density: float
     by_volume: dict[str, float]
     by_mass: dict[str, float]
+    on_dose_grid: float = float("nan")
 
 
 def media_of_structures(case: Case, phantom: Phantom) -> list[MediaOfStructure]:
@@ -93,6 +96,7 @@ def media_of_structures(case: Case, phantom: Phantom) -> list[MediaOfStructure]:
                 weight / total if total > 0.0 else float("nan"),
                 {phantom.media[k]: float(by_volume[k] / total) for k in present},
                 {phantom.media[k]: float(by_mass[k] / weight) for k in present},
+                float(part[phantom.scoring].sum()) / total if total > 0.0 else float("nan"),
             )
         )
     return found
@@ -252,6 +256,7 @@ def media_table(found: list[MediaOfStructure]) -> Section:
         if rest > 1e-9:
             entries.append(("other", rest, sum(part.by_mass.values()) - sum(e[2] for e in entries)))
         media = ", ".join(f"{m} {100 * volume:.2f} ({100 * mass:.2f})" for m, volume, mass in entries)
-        rows.append((part.structure, f"{part.volume:.2f}", f"{part.mean_density:.4f}", media))
-    heading = ("structure", "cm³", "mean g cm⁻³", "media by volume / % (by mass / %)")
+        share = f"{100 * part.on_dose_grid:.0f}" if part.on_dose_grid == part.on_dose_grid else "–"
+        rows.append((part.structure, f"{part.volume:.2f}", share, f"{part.mean_density:.4f}", media))
+    heading = ("structure", "cm³", "% on the dose grid", "mean g cm⁻³", "media by volume / % (by mass / %)")
     return Section("Media of each structure in the phantom", heading, tuple(rows))
