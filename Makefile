@@ -9,7 +9,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --gener
 	--quiet --custom-compile-command "make lock"
 
 .DELETE_ON_ERROR:
-.PHONY: help demo docs validate benchmark test test-cluster test-slow test-all lint format lock clean
+.PHONY: help demo docs validate benchmark test test-cluster test-documentation test-slow test-all lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ test: $(VENV)/.dev ## the tests, without the slow ones
 
 test-cluster: $(VENV)/.dev ## the workflow on a Slurm cluster on this machine, with faults (3 min; needs Debian's Slurm)
 	$(BIN)/python -m pytest tests/slurm
+
+test-documentation: $(VENV)/.dev ## every command and example that pages and help texts show, beyond the quick ones of `test`
+	$(BIN)/python -m pytest -m slow tests/docs/test_commands_shown.py tests/docs/test_python_shown.py
 
 test-slow: $(VENV)/.dev ## the slow tests alone
 	$(BIN)/python -m pytest -m slow --durations=10
