@@ -12,7 +12,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --gener
 .PHONY: help demo docs validate benchmark test test-cluster test-documentation test-slow test-all lint format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.run ## Monte Carlo, TG-43 and their comparison on the built-in neck case
 	$(BIN)/seedmc demo --out $(OUT)
