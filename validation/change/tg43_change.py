@@ -177,7 +177,7 @@ def ensemble_changed_dose(
     until_d : float
         Dose is wanted to this day.
     level : int
-        Of the rule in time, see `decay_nodes`: 2^level + 1 points with those of the coarser rule.
+        Of the rule in time, see `decay_nodes`.
     formalism, threads
         As for `tg43.dose_rate`; the result does not depend on the threads.
 
