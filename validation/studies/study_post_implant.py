@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
-from mcsim.invalid_input import InvalidInput
 from validation.change import Displacement
+from validation.studies.json_document import read_json_document
 from validation.studies.study_settings import CM_PER_MM, DEGREE
 
 POST_IMPLANT_FILETYPE = "seedmc-post-implant"
@@ -38,19 +37,9 @@ def measured_displacement(path: str | Path) -> dict[str, float]:
         Not such a file, or one in which too few seeds were matched for a spread.
     """
     path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as reason:
-        raise InvalidInput(
-            f"displacements {path} is not readable as JSON, expected post_implant.json of `seedmc post-implant` "
-            f"({reason}). Check the path."
-        ) from reason
-    found = content.get("filetype") if isinstance(content, dict) else None
-    if found != POST_IMPLANT_FILETYPE or str(content.get("format_version", "")).split(".")[0] != "1":
-        raise InvalidInput(
-            f"filetype of {path} is {found!r}, expected {POST_IMPLANT_FILETYPE!r} of version 1.x. Give "
-            f"post_implant.json of `seedmc post-implant`."
-        )
+    content = read_json_document(
+        path, "displacements", POST_IMPLANT_FILETYPE, "post_implant.json of `seedmc post-implant`"
+    )
     displacement = Displacement.from_statistics(content.get("displacement") or {})
     values = {name: round(_number(displacement, field) / CM_PER_MM, 3) for field, name in _LENGTHS.items()}
     values["tilt_deg"] = round(_number(displacement, "tilt_sd") / DEGREE, 3)

@@ -23,6 +23,7 @@ from validation.change import (
     VolumeSeries,
 )
 from validation.change.volume_course import VolumeCourse, combined
+from validation.studies.json_document import read_json_document
 from validation.studies.study_checks import check_values
 from validation.studies.study_scenario import Scenario
 
@@ -278,18 +279,7 @@ class StudySettings:
             Not settings of a study, another major version, or a value that cannot be used.
         """
         path = Path(path)
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as reason:
-            raise InvalidInput(
-                f"settings file {path} is not readable as JSON, expected one of `seedmc study settings` ({reason}). "
-                f"Make it again."
-            ) from reason
-        found = content.get("filetype") if isinstance(content, dict) else None
-        if found != FILETYPE or str(content.get("format_version", "")).split(".")[0] != "1":
-            raise InvalidInput(
-                f"filetype of {path} is {found!r}, expected {FILETYPE!r} of version 1.x. Give the settings of a study."
-            )
+        content = read_json_document(path, "settings file", FILETYPE, "one of `seedmc study settings`")
         settings = StudySettings.from_record(content["settings"])
         if settings.digest() != content.get("settings_digest"):
             raise InvalidInput(
